@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`python -m tests.harness.agent <agent.json>`: started by `up`, ends on SIGTERM."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import queue
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from .. import processes
+from ..api import Api, ApiError
+from . import egress, repository
+from .istiods import Istiods
+from .watcher import Change, Watcher
+
+TICK_SECONDS = 0.2
+log = logging.getLogger("agent")
+
+
+class Simulator(Protocol):
+    """A part of the agent: told of every change, and called several times a second."""
+
+    def on_change(self, change: Change) -> None: ...
+
+    def tick(self, now: float) -> None: ...
+
+
+def _run(simulators: list[Simulator], changes: queue.Queue[Change | None]) -> None:
+    next_tick = 0.0
+    while True:
+        try:
+            change = changes.get(timeout=max(0.0, next_tick - time.monotonic()))
+        except queue.Empty:
+            pass
+        else:
+            if change is None:
+                return
+            for simulator in simulators:
+                simulator.on_change(change)
+        if time.monotonic() < next_tick:
+            continue
+        next_tick = time.monotonic() + TICK_SECONDS
+        for simulator in simulators:
+            try:
+                simulator.tick(time.monotonic())
+            except (ApiError, OSError, http.client.HTTPException):
+                # An API server that restarts must not end the agent; the next tick tries again.
+                log.exception("%s", type(simulator).__name__)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = json.loads(Path(sys.argv[1]).read_text())
+    pids, pods, logs = (Path(settings[name]) for name in ("pids", "pods", "logs"))
+    # An agent that was killed leaves its istiods behind; they listen on ports that nobody routes to any more.
+    leftover = [record for record in processes.records(pids) if record.name not in settings["components"]]
+    processes.stop(pids, leftover, seconds=1.0)
+    routes = egress.Routes(kubelet=settings["kubelet"])
+    egress.start(Path(settings["socket"]), routes)
+    repository.start(Path(settings["repository"]), settings["port"])
+    api = Api(settings["server"], settings["token"], settings["authority"])
+    changes: queue.Queue[Change | None] = queue.Queue()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        changes.put(None)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    programs = {version: Path(path) for version, path in settings["istiods"].items()}
+    istiods = Istiods(api, routes, programs, pods=pods, pids=pids, logs=logs)
+    for kind, path in {"Pod": "/api/v1/pods"}.items():
+        Watcher(api, kind, path, changes).start()
+    _run([istiods], changes)
+    istiods.stop_all()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,280 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One real istiod process per istiod pod."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from .. import processes
+from ..api import STRATEGIC, Api, ApiError
+from ..control_plane import Component
+from ..ports import LOOPBACK, free_ports
+from ..state import kubeconfig
+from . import launch, mounts
+from .egress import Routes
+from .pod_status import Health, status
+from .watcher import Change
+
+Object = dict[str, Any]
+FIRST_BACKOFF, LONGEST_BACKOFF, FORGIVEN_AFTER = 1.0, 30.0, 60.0  # seconds
+PROBE_SECONDS = 2.0
+REFRESH_SECONDS = 5.0
+log = logging.getLogger("istiods")
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def answers(port: int, path: str = "/ready") -> bool:
+    """Whether the process answers 200 on this loopback port."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=0.5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@dataclass
+class Istiod:
+    """An istiod pod and, between crashes, its process."""
+
+    pod: Object
+    container: Object
+    health: Health = field(default_factory=Health)
+    process: subprocess.Popen[bytes] | None = None
+    ports: dict[str, int] = field(default_factory=dict)
+    backoff: float = FIRST_BACKOFF
+    started: float = 0.0
+    next_start: float = 0.0
+    next_probe: float = 0.0
+    next_refresh: float = 0.0
+    published: Health | None = None
+
+    @property
+    def namespace(self) -> str:
+        return str(self.pod["metadata"]["namespace"])
+
+    @property
+    def name(self) -> str:
+        return str(self.pod["metadata"]["name"])
+
+    @property
+    def address(self) -> str:
+        return str(self.pod.get("status", {}).get("podIP", ""))
+
+    @property
+    def process_name(self) -> str:
+        return f"{self.namespace}.{self.name}"
+
+
+class Istiods:
+    """Keeps processes and pods equal. `programs` maps an image's version to its program."""
+
+    def __init__(
+        self, api: Api, routes: Routes, programs: Mapping[str, Path], *, pods: Path, pids: Path, logs: Path
+    ) -> None:
+        self._api = api
+        self._source = mounts.ApiSource(api)
+        self._routes = routes
+        self._programs = programs
+        self._pods, self._pids, self._logs = pods, pids, logs
+        self._all: dict[str, Istiod] = {}
+
+    def of_revision(self, revision: str) -> Istiod | None:
+        """A ready istiod of this revision, for the proxies that are to connect to it."""
+        for each in self._all.values():
+            if each.health.ready and each.pod["metadata"].get("labels", {}).get("istio.io/rev", "default") == revision:
+                return each
+        return None
+
+    def on_change(self, change: Change) -> None:
+        if change.kind != "Pod":
+            return
+        known = self._all.get(change.key)
+        pod = change.now
+        if known and (pod is None or pod["metadata"]["uid"] != known.pod["metadata"]["uid"]):
+            self._end(self._all.pop(change.key))
+            known = None
+        if pod is None or pod["metadata"].get("deletionTimestamp"):
+            if known:
+                self._end(self._all.pop(change.key))
+            return
+        if known:
+            known.pod = pod
+        elif (container := launch.pilot_container(pod)) and pod.get("status", {}).get("podIP"):
+            restarts = max((each["restartCount"] for each in pod["status"].get("containerStatuses", ())), default=0)
+            self._all[change.key] = Istiod(pod, container, Health(restarts=restarts))
+
+    def tick(self, now: float) -> None:
+        """Start, probe, restart; called several times a second."""
+        for each in list(self._all.values()):
+            try:
+                self._step(each, now)
+            except (ApiError, OSError, http.client.HTTPException) as error:
+                log.warning("%s: %s", each.process_name, error)
+                each.next_start = max(each.next_start, now + 1.0)
+
+    def stop_all(self) -> None:
+        for each in self._all.values():
+            self._end(each)
+        self._all.clear()
+
+    def _step(self, each: Istiod, now: float) -> None:
+        if each.process is None:
+            if now >= each.next_start:
+                self._start(each, now)
+        elif (code := each.process.poll()) is not None:
+            self._crashed(each, code, now)
+        elif now >= each.next_probe:
+            ready = answers(each.ports["http"])
+            each.next_probe = now + (PROBE_SECONDS if ready else 0.0)
+            each.health = _with(each.health, ready=ready)
+            if now >= each.next_refresh:
+                each.next_refresh = now + REFRESH_SECONDS
+                mounts.materialise(self._pods / each.process_name, each.pod, each.container, self._source, refresh=True)
+        if each.health != each.published:
+            self._publish(each)
+
+    def _start(self, each: Istiod, now: float) -> None:
+        version = launch.image_version(each.container["image"])
+        program = self._programs.get(version)
+        each.next_start = now + LONGEST_BACKOFF
+        if program is None:
+            message = f'Back-off pulling image "{each.container["image"]}": no istiod {version} is built here'
+            each.health = _with(each.health, waiting="ImagePullBackOff", message=message)
+            self._event(each, "Failed", message)
+            return
+        root = self._pods / each.process_name
+        try:
+            mounts.materialise(root, each.pod, each.container, self._source)
+            each.ports = dict(zip(launch.PORTS, free_ports(len(launch.PORTS)), strict=True))
+            base = Component("istiod", []).environment()
+            plan = launch.plan(each.pod, each.ports, self._kubeconfig(each, root), base, self._lookup)
+        except (mounts.MountError, launch.Unresolved) as error:
+            each.next_start = now + each.backoff
+            each.health = _with(each.health, waiting="CreateContainerConfigError", message=str(error))
+            self._event(each, "Failed", str(error))
+            return
+        self._reach(each)
+        each.process = processes.start(
+            self._pids,
+            each.process_name,
+            [str(program), *plan.arguments],
+            log=self._logs / f"{each.process_name}.log",
+            port=each.ports["http"],
+            environment=plan.environment,
+            cwd=root,
+        )
+        each.started, each.next_probe, each.next_refresh = now, now, now + REFRESH_SECONDS
+        each.health = _with(each.health, waiting="", message="", started_at=_now())
+        log.info("%s: istiod %s is pid %d, ports %s", each.process_name, version, each.process.pid, each.ports)
+
+    def _crashed(self, each: Istiod, code: int, now: float) -> None:
+        if now - each.started > FORGIVEN_AFTER:
+            each.backoff = FIRST_BACKOFF
+        each.process = None
+        each.next_start = now + each.backoff
+        message = f"back-off {each.backoff:.0f}s restarting failed container={each.container['name']}"
+        each.backoff = min(each.backoff * 2, LONGEST_BACKOFF)
+        each.health = Health(
+            waiting="CrashLoopBackOff",
+            message=message,
+            restarts=each.health.restarts + 1,
+            started_at=each.health.started_at,
+            exit_code=code if code >= 0 else 128 - code,
+            finished_at=_now(),
+        )
+        log.warning("%s: istiod ended with code %d; %s", each.process_name, code, message)
+        self._event(each, "BackOff", message)
+
+    def _kubeconfig(self, each: Istiod, root: Path) -> str:
+        """The pod's own identity: istiod may do what its ServiceAccount may do, no more."""
+        folder = root / mounts.SERVICE_ACCOUNT
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        token = self._source.token(each.pod, "")
+        for name, text in {"token": token, "ca.crt": self._api.authority, "namespace": each.namespace}.items():
+            (folder / name).write_text(text)
+        path = root / "kubeconfig"
+        authority = self._api.authority.encode()
+        path.touch(mode=0o600)
+        path.write_text(kubeconfig("in-cluster", self._api.server, authority, {"admin": token}))
+        return str(path)
+
+    def _lookup(self, kind: str, namespace: str, name: str) -> Mapping[str, str] | None:
+        data = self._source.data(kind, namespace, name)
+        return None if data is None else {key: value.decode(errors="replace") for key, value in data.items()}
+
+    def _reach(self, each: Istiod) -> None:
+        """Make the pod's ports lead to the process: webhooks by the egress proxy, port-forward and logs by kwok."""
+        by_port = {launch.PORTS[name]: local for name, local in each.ports.items()}
+        self._routes.set_pod(each.address, by_port)
+        targets = [{"ports": [p], "target": {"port": q, "address": LOOPBACK}} for p, q in by_port.items()]
+        log_file = {"containers": [each.container["name"]], "logsFile": str(self._logs / f"{each.process_name}.log")}
+        for kind, plural, spec in (
+            ("PortForward", "portforwards", {"forwards": targets}),
+            ("Logs", "logs", {"logs": [{**log_file, "follow": True}]}),
+        ):
+            owner = {"apiVersion": "v1", "kind": "Pod", "name": each.name, "uid": each.pod["metadata"]["uid"]}
+            body = {
+                "apiVersion": "kwok.x-k8s.io/v1alpha1",
+                "kind": kind,
+                "metadata": {"name": each.name, "namespace": each.namespace, "ownerReferences": [owner]},
+                "spec": spec,
+            }
+            self._api.apply(f"/apis/kwok.x-k8s.io/v1alpha1/namespaces/{each.namespace}/{plural}/{each.name}", body)
+
+    def _publish(self, each: Istiod) -> None:
+        body = status(each.pod, each.container["name"], each.health, _now())
+        path = f"/api/v1/namespaces/{each.namespace}/pods/{each.name}/status"
+        try:
+            self._api.request("PATCH", path, body, content_type=STRATEGIC)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+        each.published = each.health
+
+    def _event(self, each: Istiod, reason: str, message: str) -> None:
+        metadata = each.pod["metadata"]
+        involved = {"apiVersion": "v1", "kind": "Pod", "namespace": each.namespace, "name": each.name}
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{each.name}.", "namespace": each.namespace},
+            "involvedObject": {**involved, "uid": metadata["uid"]},
+            "type": "Warning",
+            "reason": reason,
+            "message": message,
+            "source": {"component": "kubelet", "host": each.pod["spec"].get("nodeName", "")},
+            "firstTimestamp": _now(),
+            "lastTimestamp": _now(),
+            "count": 1,
+        }
+        self._api.request("POST", f"/api/v1/namespaces/{each.namespace}/events", body)
+
+    def _end(self, each: Istiod) -> None:
+        self._routes.drop_pod(each.address)
+        if each.process is not None:
+            log.info("%s: pod is gone, stopping pid %d", each.process_name, each.process.pid)
+            mine = [record for record in processes.records(self._pids) if record.pid == each.process.pid]
+            processes.stop(self._pids, mine, seconds=1.0)
+            each.process = None
+
+
+def _with(health: Health, **changes: Any) -> Health:
+    values = {name: getattr(health, name) for name in Health.__dataclass_fields__}
+    return Health(**{**values, **changes})
