@@ -4,7 +4,7 @@
 
 """Runs every linter over everything, tells which failed, and fails if any did.
 
-    python tools/lint.py [NAME...]      NAME: only those linters
+python tools/lint.py [NAME...]      NAME: only those linters
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ def linters() -> Iterator[tuple[str, list[str], Path]]:
     yield "mypy tools and tests", ["mypy", "-p", "tools", "-p", "tests"], ROOT
     yield "yamllint", ["yamllint", "--strict", "."], ROOT
     yield "ansible-lint", ["ansible-lint", "--offline", "--profile", "production", "--strict"], ROOT
-    yield "antsibull-docs", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", "."], OURS
+    yield (
+        "antsibull-docs",
+        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", "."],
+        OURS,
+    )
     yield "antsibull-changelog", ["antsibull-changelog", "lint"], OURS
 
 

@@ -53,7 +53,9 @@ def make(folder: Path) -> None:
     say(f"making {shown(folder)} with Python {sys.version.split()[0]}")
     made = subprocess.run([sys.executable, "-m", "venv", str(folder)], check=False, capture_output=True, text=True)
     if made.returncode:
-        raise SystemExit(f"venv: Python cannot make one (on Debian and Ubuntu: apt install python3-venv):\n{made.stdout}")
+        raise SystemExit(
+            f"venv: Python cannot make one (on Debian and Ubuntu: apt install python3-venv):\n{made.stdout}"
+        )
     mark.write_text(python_mark(), encoding="utf-8")
 
 

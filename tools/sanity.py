@@ -27,7 +27,7 @@ COPY = SANITY / "ansible_collections" / "meshwright" / "istio"
 HOME = SANITY / "home"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-_BOOTSTRAP = '''\
+_BOOTSTRAP = """\
 # Written by tools/sanity.py of meshwright.istio: pip from Python's own ensurepip, then the version asked for.
 import subprocess
 import sys
@@ -36,11 +36,20 @@ import sys
 subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL)
 wanted = [word for word in sys.argv[1:] if not word.startswith("--no-")]
 subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", *wanted])
-'''
+"""
 
 
 def git(*args: str, folder: Path) -> str:
-    command = ["git", "-c", "user.name=sanity", "-c", "user.email=sanity@localhost", "-c", "commit.gpgsign=false", *args]
+    command = [
+        "git",
+        "-c",
+        "user.name=sanity",
+        "-c",
+        "user.email=sanity@localhost",
+        "-c",
+        "commit.gpgsign=false",
+        *args,
+    ]
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
@@ -86,9 +95,9 @@ def pip_settings() -> list[str]:
     ).stdout
     lines = []
     for line in listed.splitlines():
-        name, _, value = line.partition("=")
+        name, value = line.split("=", 1)
         if name.startswith((":env:.", "global.")):
-            lines.append(f"{name.rpartition('.')[2]} = {value.strip(chr(39))}")
+            lines.append(f"{name.rsplit('.', 1)[1]} = {value.strip(chr(39))}")
     return list(dict.fromkeys(lines))
 
 
