@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from tests.harness import builder, cluster
+from tests.harness.errors import HarnessError
+
 from .playbook import ROOT, Playbooks
 
 
@@ -58,8 +61,8 @@ class Embedded:
 class Kubectl:
     """kubectl against one embedded cluster; a failure is an AssertionError with its words."""
 
-    def __init__(self, cluster: Embedded) -> None:
-        self.cluster = cluster
+    def __init__(self, embedded: Embedded) -> None:
+        self.cluster = embedded
 
     def __call__(self, *args: str, stdin: str | None = None) -> str:
         done = subprocess.run(
@@ -91,21 +94,24 @@ def is_up(name: str) -> bool:
     return True
 
 
+def up(name: str) -> Embedded:
+    """The cluster of that name, brought up; skips the test where its programs can be neither found nor built."""
+    try:
+        builder.ensure()
+    except HarnessError as error:
+        pytest.skip(f"the embedded cluster's programs cannot be had here: {error}")
+    cluster.up(name)
+    return Embedded.read(name)
+
+
 @contextlib.contextmanager
 def shared() -> Iterator[Embedded]:
     """The shared cluster, brought up when it is not, and down again by whoever brought it up."""
-    harness = pytest.importorskip("tests.harness.cluster", reason="the embedded cluster's harness is not here")
     name = os.environ.get("MESHWRIGHT_CLUSTER", "test")
     kept = is_up(name) and os.environ.get("MESHWRIGHT_KEEP") == "1"
+    embedded = up(name)
     try:
-        harness.up(name)
-    except Exception as error:
-        unavailable = "Unavailable" in type(error).__name__
-        if not unavailable:
-            raise
-        pytest.skip(f"the embedded cluster cannot be had here: {error}")
-    try:
-        yield Embedded.read(name)
+        yield embedded
     finally:
         if not kept:
-            harness.down(name)
+            cluster.down(name)
