@@ -1,0 +1,26 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""All checks there are, named one by one: a module ships only what it statically imports."""
+
+from __future__ import annotations
+
+from . import components, control_plane, gateways, webhooks
+from .model import Check
+
+CHECKS: tuple[Check, ...] = tuple(
+    sorted(
+        (*control_plane.CHECKS, *components.CHECKS, *webhooks.CHECKS, *gateways.CHECKS),
+        key=lambda check: check.number,
+    )
+)
+
+BY_ID: dict[str, Check] = {check.id: check for check in CHECKS}
+
+CATEGORIES: tuple[str, ...] = tuple(dict.fromkeys(check.category for check in CHECKS))
+
+# Whether there is a mesh at all is asked with every selection, so that nothing found is never a success.
+ALWAYS = BY_ID["MW0000"]

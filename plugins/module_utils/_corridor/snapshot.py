@@ -1,0 +1,259 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Taking a snapshot for the checks: all that is asked for, read in parallel, each source with its own outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._checks import mesh
+from .._checks.snapshot import Obj, Snapshot, Source, Undecided, annotations_of, dig, labels_of, meta, namespace_of
+from .._errors import ApiError, NotFound, Unauthorized
+from .._kube import kinds
+from .._kube.client import Client
+from .._kube.kinds import Kind
+
+Items = Iterable[Mapping[str, Any]]
+
+# A page of pods is parsed, trimmed and let go before the next: so memory does not grow with the cluster's pod specs.
+_POD_PAGE = 250
+# Every proxy carries this label: sidecars, injected gateways, waypoints. ztunnel does not.
+_PROXY_LABEL = "service.istio.io/canonical-name"
+_NOTED_ANNOTATIONS = ("sidecar.istio.io/status", "istio.io/rev", "ambient.istio.io/redirection")
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """How one source is read. `needs` are sources that must be there first, since they say where to look."""
+
+    name: str
+    read: Callable[[Client, Snapshot], Items]
+    needs: tuple[str, ...] = ()
+    served: Callable[[Snapshot], bool] | None = None
+
+
+def take(client: Client, names: Collection[str]) -> Snapshot:
+    """Read the sources named here, and what they need to know where to look.
+
+    A source that is forbidden or fails has its reason in it. Raises Unreachable or Unauthorized when there is no
+    talking to the API server at all.
+    """
+    client.version()
+    wanted = set(names)
+    for read in reversed(_READS):
+        if read.name in wanted:
+            wanted.update(read.needs)
+    unknown = wanted - {read.name for read in _READS}
+    if unknown:
+        raise ValueError(f"no such source: {', '.join(sorted(unknown))}")
+    snapshot = Snapshot()
+    reads = [read for read in _READS if read.name in wanted]
+    for wave in ([read for read in reads if not read.needs], [read for read in reads if read.needs]):
+        seen = snapshot
+        found = client.many(lambda read, seen=seen: _source(client, read, seen), wave)  # type: ignore[misc]
+        snapshot = Snapshot({**snapshot.sources, **{source.name: source for source in found}})
+    return snapshot
+
+
+def _source(client: Client, read: _Read, seen: Snapshot) -> Source:
+    try:
+        if read.served is not None and not read.served(seen):
+            return Source(read.name, served=False)
+        return Source(read.name, tuple(read.read(client, seen)))
+    except Unauthorized:
+        raise
+    except ApiError as error:
+        return Source(read.name, error=str(error))
+    except Undecided as reason:
+        return Source(read.name, error=f"it is not known where to look for {read.name.replace('_', ' ')}: {reason}")
+
+
+# -- what is read, and how much of it ---------------------------------------------------------------------------------
+
+
+def _all(kind: Kind, *, labels: str = "") -> Callable[[Client, Snapshot], Items]:
+    return lambda client, seen: client.list(kind, labels=labels)
+
+
+def _named(kind: Kind) -> Callable[[Client, Snapshot], Items]:
+    """Names, labels and annotations are enough: a fraction of the size, managed fields left out."""
+
+    def read(client: Client, seen: Snapshot) -> Iterator[Obj]:
+        for item in client.list(kind, metadata_only=True):
+            kept = {key: value for key, value in meta(item).items() if key in ("name", "labels", "annotations")}
+            kept["annotations"] = {
+                key: value
+                for key, value in annotations_of(item).items()
+                if not key.startswith("kubectl.kubernetes.io/")
+            }
+            yield {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": kept}
+
+    return read
+
+
+def _in_namespaces(kind: Kind, where: Callable[[Snapshot], set[str]]) -> Callable[[Client, Snapshot], Items]:
+    def read(client: Client, seen: Snapshot) -> Iterator[Obj]:
+        for namespace in sorted(where(seen)):
+            yield from client.list(kind, namespace)
+
+    return read
+
+
+def _control_plane_namespaces(seen: Snapshot) -> set[str]:
+    return {plane.namespace for plane in mesh.control_planes(seen)}
+
+
+def _service_namespaces(seen: Snapshot) -> set[str]:
+    """Where istiods live, and where Istio's webhooks say that they do."""
+    found = _control_plane_namespaces(seen)
+    hooks: list[mesh.Webhook] = []
+    # What a missing list of webhooks would add is missed only by checks that need the list itself.
+    for read in (mesh.injectors, mesh.validators):
+        try:
+            hooks += read(seen)
+        except Undecided:
+            continue
+    return found | {hook.service[0] for hook in hooks if hook.service}
+
+
+def _component_pods(client: Client, seen: Snapshot) -> Iterator[Obj]:
+    """The pods of istiod, istio-cni and ztunnel, trimmed."""
+    workloads: list[Obj] = [plane.deployment for plane in mesh.control_planes(seen)]
+    for component in (mesh.CNI, mesh.ZTUNNEL):
+        workloads += mesh.components(seen, component)
+    for namespace, labels in sorted({(namespace_of(item), _selector(item)) for item in workloads}):
+        if labels:
+            yield from _pods(client, kinds.POD.path(namespace), labels)
+
+
+def _proxies(client: Client, seen: Snapshot) -> Iterator[Obj]:
+    for pod in _pods(client, kinds.POD.path(), _PROXY_LABEL):
+        spec = pod["spec"]
+        names = {item["name"] for item in (*spec["containers"], *spec["initContainers"])}
+        if "istio-proxy" in names and dig(pod, "status", "phase") not in ("Succeeded", "Failed"):
+            yield pod
+
+
+def _pods(client: Client, path: str, labels: str) -> Iterator[dict[str, Any]]:
+    """Pods page by page, each trimmed; from the start once more when the pages outlived the server's history."""
+    for attempt in (1, 2):
+        found: list[dict[str, Any]] = []
+        query = {"limit": str(_POD_PAGE), "labelSelector": labels}
+        try:
+            while True:
+                page = client.raw("GET", path, query=query).json()
+                found += [trim_pod(pod) for pod in page.get("items") or ()]
+                token = (page.get("metadata") or {}).get("continue")
+                if not token:
+                    break
+                query["continue"] = token
+        except NotFound as error:
+            if error.status == 410 and attempt == 1:
+                continue
+            raise
+        yield from found
+        return
+
+
+def trim_pod(pod: Obj) -> dict[str, Any]:
+    """A pod in its own shape, less what no check looks at."""
+    kept = {key: meta(pod)[key] for key in ("name", "namespace", "labels", "deletionTimestamp") if key in meta(pod)}
+    kept["annotations"] = {key: value for key, value in annotations_of(pod).items() if key in _NOTED_ANNOTATIONS}
+    kept["ownerReferences"] = [
+        {"kind": owner.get("kind"), "name": owner.get("name")} for owner in meta(pod).get("ownerReferences") or ()
+    ]
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": kept,
+        "spec": {
+            "nodeName": spec.get("nodeName"),
+            "containers": _images(spec.get("containers")),
+            "initContainers": _images(spec.get("initContainers")),
+        },
+        "status": {
+            "phase": status.get("phase"),
+            "conditions": [
+                {key: item.get(key) for key in ("type", "status", "reason", "message") if item.get(key)}
+                for item in status.get("conditions") or ()
+            ],
+            "initContainerStatuses": _states(status.get("initContainerStatuses")),
+            "containerStatuses": _states(status.get("containerStatuses")),
+        },
+    }
+
+
+def _images(containers: Any) -> list[dict[str, Any]]:
+    return [{"name": item.get("name"), "image": item.get("image")} for item in containers or ()]
+
+
+def _states(statuses: Any) -> list[dict[str, Any]]:
+    return [{key: item.get(key) for key in ("name", "ready", "state")} for item in statuses or ()]
+
+
+def _selector(workload: Obj) -> str:
+    """A workload's own selector as a query; labels only, which is all that Istio's workloads have."""
+    labels = dig(workload, "spec", "selector", "matchLabels") or labels_of(workload)
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def _apis(client: Client, seen: Snapshot) -> Iterator[Obj]:
+    """What is served, as group, version and kind; from discovery, which needs no rights and no CRD bodies."""
+    for text in client.api_versions():
+        group, slash, rest = text.partition("/")
+        version, _, kind = rest.partition("/")
+        if slash and kind:
+            yield {"group": group, "version": version, "kind": kind}
+
+
+def _served(kind: Kind) -> Callable[[Snapshot], bool]:
+    return lambda seen: any(
+        (item["group"], item["version"], item["kind"]) == (kind.group, kind.version, kind.kind)
+        for item in seen.items("api")
+    )
+
+
+def _sail_ztunnels(client: Client, seen: Snapshot) -> Items:
+    return client.list(kinds.SAIL_ZTUNNEL if _served(kinds.SAIL_ZTUNNEL)(seen) else kinds.SAIL_ZTUNNEL_ALPHA)
+
+
+_READS: tuple[_Read, ...] = (
+    _Read("api", _apis),
+    _Read("crds", _named(kinds.CRD)),
+    _Read("nodes", _named(kinds.NODE)),
+    _Read("namespaces", _named(kinds.NAMESPACE)),
+    _Read("istiods", _all(kinds.DEPLOYMENT, labels="app=istiod")),
+    _Read("daemonsets", _all(kinds.DAEMON_SET)),
+    _Read("mutating_webhooks", _all(kinds.MUTATING_WEBHOOK)),
+    _Read("validating_webhooks", _all(kinds.VALIDATING_WEBHOOK)),
+    _Read("proxies", _proxies),
+    _Read("autoscalers", _in_namespaces(kinds.HPA, _control_plane_namespaces), ("istiods",)),
+    _Read("disruption_budgets", _in_namespaces(kinds.PDB, _control_plane_namespaces), ("istiods",)),
+    _Read(
+        "services",
+        _in_namespaces(kinds.SERVICE, _service_namespaces),
+        ("istiods", "mutating_webhooks", "validating_webhooks"),
+    ),
+    _Read(
+        "endpoint_slices",
+        _in_namespaces(kinds.ENDPOINT_SLICE, _service_namespaces),
+        ("istiods", "mutating_webhooks", "validating_webhooks"),
+    ),
+    _Read("component_pods", _component_pods, ("istiods", "daemonsets")),
+    _Read("sail_cnis", _all(kinds.SAIL_CNI), ("api",), _served(kinds.SAIL_CNI)),
+    _Read(
+        "sail_ztunnels",
+        _sail_ztunnels,
+        ("api",),
+        lambda seen: _served(kinds.SAIL_ZTUNNEL)(seen) or _served(kinds.SAIL_ZTUNNEL_ALPHA)(seen),
+    ),
+)
+
+SOURCES: tuple[str, ...] = tuple(read.name for read in _READS)
