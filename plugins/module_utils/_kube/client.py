@@ -287,6 +287,9 @@ class Client:
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         if uid:
             options["preconditions"] = {"uid": uid}
+        if dry_run:
+            # Beside a body the server ignores a dryRun in the query, and deletes.
+            options["dryRun"] = ["All"]
         request = self._request("delete", kind.label(namespace, name))
         response, attempts = self.requests.send(
             "DELETE",
@@ -294,7 +297,6 @@ class Client:
             request,
             Policy(idempotent=True, precondition=bool(uid)),
             self.deadline,
-            query=_dry({}, dry_run),
             body=options,
             headers={"Content-Type": "application/json"},
         )

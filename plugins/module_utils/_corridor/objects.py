@@ -1,0 +1,196 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""The apply engine for plain objects: plan them, apply what differs, remove them.
+
+Server-side apply by one field manager per writer and set. What is as desired costs no request of its own;
+what may differ is asked of the server's dry run; what the server cannot judge yet (its CRD or namespace comes with
+this very plan) is validated against the CRD's schema, or only predicted here, and the step says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from .._errors import Invalid, NotFound
+from .._kube.client import Client, Deadline
+from .._kube.kinds import CRD, NAMESPACE
+from . import differ, schema
+from .items import Item, for_all, items_of, raise_all
+from .live import Obj, observe
+from .order import WAVES
+from .plan import Step
+from .removal import Removal, wait_until_gone
+from .settle import settle
+
+_AS_DESIRED = "as desired"
+# Seconds that a CRD's kind may take to be served once it is Established.
+_SERVED_SOON = 15.0
+
+
+class ObjectEngine:
+    """Applies objects as `manager`. With `force_conflicts` it takes over fields that other managers own."""
+
+    def __init__(self, client: Client, *, manager: str, force_conflicts: bool = False) -> None:
+        self.client = client
+        self.manager = manager
+        self.force_conflicts = force_conflicts
+
+    # -- present -------------------------------------------------------------------------------------
+
+    def plan(self, desired: Sequence[Obj]) -> list[Step]:
+        """One step per object, in the order of writing. Only reads and dry runs are sent.
+
+        Raises what the server's dry run or a desired CRD's schema says against an object, of all objects at once.
+        """
+        return [item.step for item in self._prepare(desired)]
+
+    def apply(self, desired: Sequence[Obj]) -> list[Step]:
+        """Plan, then write what differs; steps with the states before and after as the server had them.
+
+        When a write is refused the rest of its wave is still written, later waves are not;
+        the error's details name both (`applied`, `not_applied`).
+        """
+        items = self._prepare(desired)
+        pending = [item for item in items if item.step.changes]
+        applied: list[str] = []
+        for number in range(WAVES):
+            due = [item for item in pending if item.wave == number]
+            if not due:
+                continue
+            refused = for_all(self.client, self._write, due)
+            failed = {error.target for error in refused}
+            applied += [item.label for item in due if item.label not in failed]
+            left = [item.label for item in pending if item.label in failed or item.wave > number]
+            raise_all(refused, applied=applied, not_applied=left)
+            self._establish([item for item in due if item.target.kind == CRD])
+        return [item.step for item in items]
+
+    def _prepare(self, desired: Sequence[Obj]) -> list[Item]:
+        items = items_of(self.client, desired)
+        live = observe(self.client, [item.target for item in items])
+        for item in items:
+            item.live = live.get(item.target)
+        first = [item for item in items if item.target.kind in (NAMESPACE, CRD)]
+        errors = for_all(self.client, partial(self._predict, coming=set()), first)
+        coming = {item.target.name for item in first if item.target.kind == NAMESPACE and item.step.action == "create"}
+        changing = {item.target.name for item in first if item.target.kind == CRD and item.step.changes}
+        rest = [item for item in items if item.target.kind not in (NAMESPACE, CRD)]
+        for item in rest:
+            # A CRD that is as desired needs no stand-in: the server knows it.
+            if item.crd is not None and item.crd["metadata"]["name"] not in changing:
+                item.crd = None
+        errors += for_all(self.client, partial(self._predict, coming=coming), rest)
+        raise_all(errors)
+        return items
+
+    def _predict(self, item: Item, coming: set[str]) -> None:
+        """Fill in the item's step. `coming`: namespaces that this plan creates."""
+        live = item.live
+        if live is not None and (live.get("metadata") or {}).get("deletionTimestamp"):
+            item.step = self._step(item, None, item.obj, "local", "is being deleted; once gone, it is created anew")
+            return
+        if live is not None and differ.is_applied(item.obj, live, self.manager):
+            item.step = Step(item.label, "none", _AS_DESIRED)
+            return
+        if live is None and item.target.namespace in coming:
+            self._predict_unseen(item, f"does not exist; nor does its namespace {item.target.namespace} yet")
+            return
+        try:
+            predicted = self._send(item, dry_run=True)
+        except (NotFound, Invalid) as error:
+            # The CRD as it will be may know what the one there does not.
+            unserved = isinstance(error, NotFound) and error.details.get("unserved")
+            if item.crd is None or not (unserved or isinstance(error, Invalid)):
+                raise
+            self._predict_unseen(
+                item, "does not exist; nor does its kind yet" if unserved else "its CRD changes with it"
+            )
+            return
+        item.step = self._step(item, live, predicted, "server")
+
+    def _predict_unseen(self, item: Item, reason: str) -> None:
+        """Predict what no server can judge yet: by the desired CRD's schema if there is one, else as written."""
+        found = schema.served_schema(item.crd, item.target.kind.version) if item.crd else None
+        if found is not None:
+            _raise_problems(item, schema.validate(item.obj, found))
+        item.step = self._step(item, item.live, item.obj, "schema" if found else "local", reason)
+
+    def _step(self, item: Item, live: Obj | None, predicted: Obj, by: Any, reason: str = "") -> Step:
+        before, after = differ.before_after(live, predicted)
+        if live is None:
+            return Step(item.label, "create", reason or "does not exist", before, after, by)
+        if differ.same(live, predicted):
+            return Step(item.label, "none", _AS_DESIRED, predicted_by=by)
+        return Step(item.label, "update", reason or _differs(live, predicted), before, after, by)
+
+    def _write(self, item: Item) -> None:
+        """Apply for good; the step then tells what the server made of it."""
+        if (item.live or {}).get("metadata", {}).get("deletionTimestamp"):
+            wait_until_gone(self.client, {item.target: item.live or {}})
+            item.live = None
+        soon = Deadline(min(_SERVED_SOON, self.client.deadline.left()))
+        while True:
+            try:
+                answer = self._send(item, dry_run=False)
+                break
+            except NotFound as error:
+                # Established is said before every request handler has it.
+                if item.crd is None or not error.details.get("unserved") or soon.passed:
+                    raise
+                soon.sleep(0.2)
+        step = self._step(item, item.live, answer, item.step.predicted_by, item.step.reason)
+        if not step.changes:
+            step.reason = "applied; the server changed nothing"
+        item.step = step
+
+    def _send(self, item: Item, *, dry_run: bool) -> Obj:
+        return self.client.apply(
+            item.obj, manager=self.manager, force=self.force_conflicts, dry_run=dry_run, kind=item.target.kind
+        )
+
+    def _establish(self, crds: list[Item]) -> None:
+        if not crds:
+            return
+        for item in crds:
+            self.client.forget_kinds(str(item.obj["spec"].get("group")))
+        settle(self.client, [(CRD, None, item.target.name) for item in crds], deadline=self.client.deadline)
+
+    # -- absent --------------------------------------------------------------------------------------
+
+    def plan_absent(self, refs: Sequence[Any]) -> list[Step]:
+        """One step per object to be gone, in the order of deleting. `refs`: objects, or (kind, namespace, name)."""
+        return Removal(self.client, refs).plan()
+
+    def absent(self, refs: Sequence[Any]) -> list[Step]:
+        """Delete what is there, custom resources first and namespaces last, and wait until it is gone.
+
+        Raises SettleTimeout that names what keeps an object from going.
+        """
+        return Removal(self.client, refs).carry_out()
+
+
+def _differs(live: Obj, predicted: Obj) -> str:
+    paths = differ.changed_paths(differ.clean(live), differ.clean(predicted))
+    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+    return f"differs in {', '.join(paths[:5])}{more}"
+
+
+def _raise_problems(item: Item, problems: list[schema.Problem]) -> None:
+    if not problems:
+        return
+    unknown = [problem.path for problem in problems if problem.unknown]
+    said = "; ".join(str(problem) for problem in problems[:10])
+    raise Invalid(
+        f"Could not apply {item.label}: {said}.",
+        status=422,
+        verb="apply",
+        target=item.label,
+        hint="It was held against the schema of the CRD that comes with it.",
+        details={"unknown_fields": unknown} if unknown else {},
+    )
