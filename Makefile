@@ -48,7 +48,7 @@ demo:
 
 test:
 	@$(PYTHON) tools/make_venv.py run test
-	@$(CLEAN) $(RUN) -m pytest $(or $(TESTS),tests/unit tests/integration) $(ARGS)
+	@$(CLEAN) $(RUN) -m pytest $(or $(TESTS),tests/unit tests/integration tests/stories) $(ARGS)
 
 test-unit:
 	@$(PYTHON) tools/make_venv.py run test
@@ -56,7 +56,7 @@ test-unit:
 
 test-integration:
 	@$(PYTHON) tools/make_venv.py run test
-	@$(CLEAN) $(RUN) -m pytest tests/integration $(ARGS)
+	@$(CLEAN) $(RUN) -m pytest tests/integration tests/stories $(ARGS)
 
 lint:
 	@$(PYTHON) tools/make_venv.py run test lint

@@ -23,6 +23,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "playbooks" / "site.yml"
 SAMPLE = ROOT / "tools" / "sample.yml"
@@ -55,28 +57,26 @@ def own_context(context: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
     Raises Refused when there is no such context. Reads files only; sends nothing.
     """
-    from kubernetes.config import ConfigException
-    from kubernetes.config.kube_config import KubeConfigMerger
-
     kubeconfig = environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
-    try:
-        config = KubeConfigMerger(kubeconfig).config
-        contexts = {entry["name"]: entry["context"] for entry in _entries(config, "contexts")}
-        servers = {entry["name"]: entry["cluster"].get("server", "") for entry in _entries(config, "clusters")}
-    except (ConfigException, OSError, KeyError, TypeError) as error:
-        raise Refused(f"{kubeconfig} cannot be read as a kubeconfig: {error}") from error
+    contexts: dict[str, str] = {}
+    servers: dict[str, str] = {}
+    for path in filter(os.path.exists, kubeconfig.split(os.pathsep)):
+        try:
+            config = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+            # As kubectl has it: what the first file says of a name holds.
+            for entry in config.get("contexts") or []:
+                contexts.setdefault(entry["name"], entry["context"]["cluster"])
+            for entry in config.get("clusters") or []:
+                servers.setdefault(entry["name"], entry["cluster"].get("server", ""))
+        except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+            raise Refused(f"{path} cannot be read as a kubeconfig: {error}") from error
     if context not in contexts:
         known = ", ".join(sorted(contexts)) or "none"
         raise Refused(f"There is no context {context!r} in {kubeconfig}. It has: {known}.")
-    server = servers.get(contexts[context]["cluster"])
+    server = servers.get(contexts[context])
     if not server:
         raise Refused(f"Context {context!r} in {kubeconfig} names a cluster that the file does not describe.")
     return kubeconfig, server
-
-
-def _entries(config: Any, part: str) -> list[dict[str, Any]]:
-    value = config.value if config is not None else {}
-    return value.get(part) or []
 
 
 def confirm(context: str, confirmed: str, server: str) -> None:

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes the parts of a role that follow a module option by option: its argument specs and its one task.
+
+    python tools/roles.py           writes them
+    python tools/roles.py --check   fails, and says which file, when they differ from what the module documents
+
+A role's variable is its name and the option's: `mode` of istio_mesh is `control_plane_mode`. Options of the connection
+stand in a documentation fragment, so they are not among them: playbooks give them once, as module_defaults.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+_NOTE = "Written by tools/roles.py from the documentation of {module}: change it there."
+_KEPT = ("type", "elements", "choices", "default", "required")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role whose variables are one module's options."""
+
+    name: str
+    module: str
+    short_description: str
+    description: list[str]
+    task: str
+    register: str
+
+
+ROLES = [
+    Role(
+        "control_plane",
+        "istio_mesh",
+        "Installs, upgrades or removes an Istio mesh",
+        [
+            "Runs M(meshwright.istio.istio_mesh#module) once: Istio's CRDs, istiod and, as the mode asks, istio-cni and "
+            "ztunnel.",
+            "Each variable is the option of that name. Which cluster is meant is said by C(module_defaults) for "
+            "C(group/meshwright.istio.istio), as the playbooks here do, or by C(K8S_AUTH_*) in the environment.",
+            "What the module answered is in the variable C(control_plane_result) afterwards.",
+        ],
+        "Bring the mesh to what is asked for",
+        "control_plane_result",
+    )
+]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists indented below their key, as yamllint wants them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+def dump(data: Any, note: str) -> str:
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    return f"---\n# {note}\n{text}"
+
+
+def documented(module: str) -> dict[str, Any]:
+    """The options that a module documents itself, less those of its fragments."""
+    source = (ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
+            options: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value))["options"]
+            return options
+    raise SystemExit(f"roles: {module} has no DOCUMENTATION")
+
+
+def spec(option: dict[str, Any], role: Role, names: set[str]) -> dict[str, Any]:
+    """One option, as a role's argument specs write it."""
+    given = option["description"]
+    lines = [given] if isinstance(given, str) else given
+    found: dict[str, Any] = {"description": [reworded(line, role, names) for line in lines]}
+    found |= {key: option[key] for key in _KEPT if key in option}
+    if "suboptions" in option:
+        found["options"] = {name: spec(inner, role, names) for name, inner in option["suboptions"].items()}
+    return found
+
+
+def reworded(line: str, role: Role, names: set[str]) -> str:
+    """References to the module's options, as references to the role's variables."""
+
+    def renamed(match: re.Match[str]) -> str:
+        name = match.group(1)
+        rest = match.group(2)
+        return f"O({role.name}_{name}{rest})" if name in names else f"C({name}{rest})"
+
+    return re.sub(r"\bO\((\w+)([^)#]*)\)", renamed, line)
+
+
+def files(role: Role) -> Iterator[tuple[Path, str]]:
+    """Each file of the role that follows the module, with its text."""
+    options = documented(role.module)
+    note = _NOTE.format(module=role.module)
+    folder = ROOT / "roles" / role.name
+    specs = {f"{role.name}_{name}": spec(option, role, set(options)) for name, option in options.items()}
+    main = {
+        "short_description": role.short_description,
+        "description": role.description,
+        "author": ["The meshwright.istio authors"],
+        "version_added": "0.1.0",
+        "options": specs,
+    }
+    yield folder / "meta" / "argument_specs.yml", dump({"argument_specs": {"main": main}}, note)
+    arguments = {name: f"{{{{ {role.name}_{name} | default(omit) }}}}" for name in options}
+    task = {"name": role.task, f"meshwright.istio.{role.module}": arguments, "register": role.register}
+    yield folder / "tasks" / "main.yml", dump([task], note)
+
+
+def main() -> None:
+    checking = "--check" in sys.argv[1:]
+    stale = []
+    for role in ROLES:
+        for path, text in files(role):
+            if path.is_file() and path.read_text(encoding="utf-8") == text:
+                continue
+            stale.append(str(path.relative_to(ROOT)))
+            if not checking:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    if checking and stale:
+        raise SystemExit(f"roles: {', '.join(stale)} no longer follow the module: run python tools/roles.py")
+    print("roles: " + (f"wrote {', '.join(stale)}" if stale else "up to date"))
+
+
+if __name__ == "__main__":
+    main()
