@@ -53,8 +53,14 @@ def add_crd_field(crds: str) -> str:
     for index, document in enumerate(documents):
         if f"name: {NEXT_CRD}\n" not in document:
             continue
-        field = rf"\1\2{NEXT_CRD_FIELD}:\n\2  description: Added by the stand-in release.\n\2  type: string\n\2accessLogging:"
-        edited, count = re.subn(r"(?m)^()( +)accessLogging:$", field, document)
+        lines = [
+            f"{NEXT_CRD_FIELD}:",
+            "  description: Added by the stand-in release.",
+            "  type: string",
+            "accessLogging:",
+        ]
+        field = "\n".join(rf"\1{line}" for line in lines)
+        edited, count = re.subn(r"(?m)^( +)accessLogging:$", field, document)
         if count == 0:
             raise HarnessError(f"{NEXT_CRD}: no spec.accessLogging to put a field beside: adapt chart_edits.py")
         documents[index] = edited

@@ -10,6 +10,7 @@ gave to another process since has another start time, so it is never signalled.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -21,7 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 STOP_SECONDS = 5.0
-_ERROR_LINE = re.compile(r"^[EF]\d{4} |\berror\b|\bfatal\b|\bpanic\b|\"level\":\"(?:error|fatal)\"", re.IGNORECASE)
+_ERROR_LINE = re.compile(r"^[EF]\d{4} |\b(?:error|fatal|panic|ERROR|CRITICAL|Error)\b")
+_QUIET_LINE = re.compile(r"^[IW]\d{4} |\b(?:INFO|WARNING|info|warn)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +103,14 @@ def start(
 
 def _signal(record: Record, number: int) -> None:
     if alive(record):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def reap(pid: int) -> None:
     """Collect a child that ended, so that it does not stay a zombie; nothing for other processes."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
 
 
 def stop(folder: Path, targets: Iterable[Record], *, seconds: float = STOP_SECONDS) -> None:
@@ -144,6 +142,10 @@ def tail(log: Path, size: int = 65536) -> list[str]:
         return []
 
 
+def _tells_error(line: str) -> bool:
+    return bool(_ERROR_LINE.search(line)) and not _QUIET_LINE.search(line)
+
+
 def last_error(log: Path) -> str:
     """The last line of a log that tells of an error, or an empty string."""
-    return next((line.strip() for line in reversed(tail(log)) if _ERROR_LINE.search(line)), "")
+    return next((line.strip() for line in reversed(tail(log)) if _tells_error(line)), "")

@@ -181,7 +181,7 @@ def _failing(
     name: str, condition: list[dict[str, Any]], reason: str, message: str, *, restarts: int, event: str
 ) -> dict[str, Any]:
     last = (
-        'lastState: {terminated: {exitCode: 1, reason: Error, startedAt: {{ $now | Quote }}, '
+        "lastState: {terminated: {exitCode: 1, reason: Error, startedAt: {{ $now | Quote }}, "
         "finishedAt: {{ $now | Quote }}}}"
     )
     template = _NOT_READY % {
@@ -191,7 +191,7 @@ def _failing(
         "restarts": restarts,
         "last": last if restarts else "",
     }
-    once = _match("[.status.containerStatuses[]?.state.waiting.reason]|any(. == \"%s\")" % reason, "NotIn", "true")
+    once = _match(f'[.status.containerStatuses[]?.state.waiting.reason] | any(. == "{reason}")', "NotIn", "true")
     following = {
         "statusTemplate": template + _ADDRESSES,
         "event": {"type": "Warning", "reason": event, "message": message},

@@ -20,10 +20,14 @@ from typing import Protocol
 from .. import processes
 from ..api import Api, ApiError
 from . import egress, repository
+from .ambient import IstioCni
 from .istiods import Istiods
+from .load_balancers import LoadBalancers
+from .proxies import Proxies
 from .watcher import Change, Watcher
 
 TICK_SECONDS = 0.2
+WATCHED = {"Namespace": "/api/v1/namespaces", "Service": "/api/v1/services", "Pod": "/api/v1/pods"}
 log = logging.getLogger("agent")
 
 
@@ -78,9 +82,11 @@ def main() -> int:
     signal.signal(signal.SIGINT, stop)
     programs = {version: Path(path) for version, path in settings["istiods"].items()}
     istiods = Istiods(api, routes, programs, pods=pods, pids=pids, logs=logs)
-    for kind, path in {"Pod": "/api/v1/pods"}.items():
+    proxies = Proxies(Path(settings["proxies"]), istiods.reachable, pids=pids, logs=logs)
+    for kind, path in WATCHED.items():
         Watcher(api, kind, path, changes).start()
-    _run([istiods], changes)
+    _run([istiods, proxies, IstioCni(api), LoadBalancers(api)], changes)
+    proxies.stop()
     istiods.stop_all()
     return 0
 

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import http.client
 import logging
+import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from .. import processes
-from ..api import STRATEGIC, Api, ApiError
+from ..api import Api, ApiError
 from ..control_plane import Component
 from ..ports import LOOPBACK, free_ports
-from ..state import kubeconfig
 from . import launch, mounts
 from .egress import Routes
-from .pod_status import Health, status
+from .kubelet import Kubelet, now_text
+from .pod_logs import PodLog
+from .pod_status import Health
 from .watcher import Change
 
 Object = dict[str, Any]
@@ -31,10 +31,6 @@ FIRST_BACKOFF, LONGEST_BACKOFF, FORGIVEN_AFTER = 1.0, 30.0, 60.0  # seconds
 PROBE_SECONDS = 2.0
 REFRESH_SECONDS = 5.0
 log = logging.getLogger("istiods")
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def answers(port: int, path: str = "/ready") -> bool:
@@ -64,6 +60,7 @@ class Istiod:
     next_probe: float = 0.0
     next_refresh: float = 0.0
     published: Health | None = None
+    log: PodLog | None = None
 
     @property
     def namespace(self) -> str:
@@ -90,16 +87,18 @@ class Istiods:
     ) -> None:
         self._api = api
         self._source = mounts.ApiSource(api)
+        self._kubelet = Kubelet(api, self._source)
         self._routes = routes
         self._programs = programs
         self._pods, self._pids, self._logs = pods, pids, logs
         self._all: dict[str, Istiod] = {}
 
-    def of_revision(self, revision: str) -> Istiod | None:
-        """A ready istiod of this revision, for the proxies that are to connect to it."""
+    def reachable(self, namespace: str, selector: Mapping[str, str]) -> int | None:
+        """The plaintext xDS port of a Ready istiod in `namespace` whose pod carries these labels."""
         for each in self._all.values():
-            if each.health.ready and each.pod["metadata"].get("labels", {}).get("istio.io/rev", "default") == revision:
-                return each
+            labels = each.pod["metadata"].get("labels", {})
+            if each.health.ready and each.namespace == namespace and selector.items() <= labels.items():
+                return each.ports["grpc"]
         return None
 
     def on_change(self, change: Change) -> None:
@@ -108,11 +107,11 @@ class Istiods:
         known = self._all.get(change.key)
         pod = change.now
         if known and (pod is None or pod["metadata"]["uid"] != known.pod["metadata"]["uid"]):
-            self._end(self._all.pop(change.key))
+            self._end([self._all.pop(change.key)])
             known = None
         if pod is None or pod["metadata"].get("deletionTimestamp"):
             if known:
-                self._end(self._all.pop(change.key))
+                self._end([self._all.pop(change.key)])
             return
         if known:
             known.pod = pod
@@ -130,8 +129,7 @@ class Istiods:
                 each.next_start = max(each.next_start, now + 1.0)
 
     def stop_all(self) -> None:
-        for each in self._all.values():
-            self._end(each)
+        self._end(list(self._all.values()))
         self._all.clear()
 
     def _step(self, each: Istiod, now: float) -> None:
@@ -147,8 +145,11 @@ class Istiods:
             if now >= each.next_refresh:
                 each.next_refresh = now + REFRESH_SECONDS
                 mounts.materialise(self._pods / each.process_name, each.pod, each.container, self._source, refresh=True)
+        if each.log is not None:
+            each.log.follow()
         if each.health != each.published:
-            self._publish(each)
+            self._kubelet.publish(each.pod, each.container, each.health)
+            each.published = each.health
 
     def _start(self, each: Istiod, now: float) -> None:
         version = launch.image_version(each.container["image"])
@@ -157,20 +158,24 @@ class Istiods:
         if program is None:
             message = f'Back-off pulling image "{each.container["image"]}": no istiod {version} is built here'
             each.health = _with(each.health, waiting="ImagePullBackOff", message=message)
-            self._event(each, "Failed", message)
+            self._kubelet.event(each.pod, "Failed", message)
             return
         root = self._pods / each.process_name
         try:
             mounts.materialise(root, each.pod, each.container, self._source)
             each.ports = dict(zip(launch.PORTS, free_ports(len(launch.PORTS)), strict=True))
             base = Component("istiod", []).environment()
-            plan = launch.plan(each.pod, each.ports, self._kubeconfig(each, root), base, self._lookup)
+            kubeconfig = self._kubelet.identity(each.pod, root)
+            plan = launch.plan(each.pod, each.ports, kubeconfig, base, self._kubelet.lookup)
         except (mounts.MountError, launch.Unresolved) as error:
             each.next_start = now + each.backoff
             each.health = _with(each.health, waiting="CreateContainerConfigError", message=str(error))
-            self._event(each, "Failed", str(error))
+            self._kubelet.event(each.pod, "Failed", str(error))
             return
-        self._reach(each)
+        by_port = {launch.PORTS[name]: local for name, local in each.ports.items()}
+        self._routes.set_pod(each.address, by_port)
+        each.log = PodLog(self._logs / f"{each.process_name}.log", self._pods / f"{each.process_name}.log")
+        self._kubelet.reach(each.pod, each.container, by_port, each.log.path)
         each.process = processes.start(
             self._pids,
             each.process_name,
@@ -181,7 +186,7 @@ class Istiods:
             cwd=root,
         )
         each.started, each.next_probe, each.next_refresh = now, now, now + REFRESH_SECONDS
-        each.health = _with(each.health, waiting="", message="", started_at=_now())
+        each.health = _with(each.health, waiting="", message="", started_at=now_text())
         log.info("%s: istiod %s is pid %d, ports %s", each.process_name, version, each.process.pid, each.ports)
 
     def _crashed(self, each: Istiod, code: int, now: float) -> None:
@@ -197,82 +202,21 @@ class Istiods:
             restarts=each.health.restarts + 1,
             started_at=each.health.started_at,
             exit_code=code if code >= 0 else 128 - code,
-            finished_at=_now(),
+            finished_at=now_text(),
         )
         log.warning("%s: istiod ended with code %d; %s", each.process_name, code, message)
-        self._event(each, "BackOff", message)
+        self._kubelet.event(each.pod, "BackOff", message)
 
-    def _kubeconfig(self, each: Istiod, root: Path) -> str:
-        """The pod's own identity: istiod may do what its ServiceAccount may do, no more."""
-        folder = root / mounts.SERVICE_ACCOUNT
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        token = self._source.token(each.pod, "")
-        for name, text in {"token": token, "ca.crt": self._api.authority, "namespace": each.namespace}.items():
-            (folder / name).write_text(text)
-        path = root / "kubeconfig"
-        authority = self._api.authority.encode()
-        path.touch(mode=0o600)
-        path.write_text(kubeconfig("in-cluster", self._api.server, authority, {"admin": token}))
-        return str(path)
-
-    def _lookup(self, kind: str, namespace: str, name: str) -> Mapping[str, str] | None:
-        data = self._source.data(kind, namespace, name)
-        return None if data is None else {key: value.decode(errors="replace") for key, value in data.items()}
-
-    def _reach(self, each: Istiod) -> None:
-        """Make the pod's ports lead to the process: webhooks by the egress proxy, port-forward and logs by kwok."""
-        by_port = {launch.PORTS[name]: local for name, local in each.ports.items()}
-        self._routes.set_pod(each.address, by_port)
-        targets = [{"ports": [p], "target": {"port": q, "address": LOOPBACK}} for p, q in by_port.items()]
-        log_file = {"containers": [each.container["name"]], "logsFile": str(self._logs / f"{each.process_name}.log")}
-        for kind, plural, spec in (
-            ("PortForward", "portforwards", {"forwards": targets}),
-            ("Logs", "logs", {"logs": [{**log_file, "follow": True}]}),
-        ):
-            owner = {"apiVersion": "v1", "kind": "Pod", "name": each.name, "uid": each.pod["metadata"]["uid"]}
-            body = {
-                "apiVersion": "kwok.x-k8s.io/v1alpha1",
-                "kind": kind,
-                "metadata": {"name": each.name, "namespace": each.namespace, "ownerReferences": [owner]},
-                "spec": spec,
-            }
-            self._api.apply(f"/apis/kwok.x-k8s.io/v1alpha1/namespaces/{each.namespace}/{plural}/{each.name}", body)
-
-    def _publish(self, each: Istiod) -> None:
-        body = status(each.pod, each.container["name"], each.health, _now())
-        path = f"/api/v1/namespaces/{each.namespace}/pods/{each.name}/status"
-        try:
-            self._api.request("PATCH", path, body, content_type=STRATEGIC)
-        except ApiError as error:
-            if error.code != 404:
-                raise
-        each.published = each.health
-
-    def _event(self, each: Istiod, reason: str, message: str) -> None:
-        metadata = each.pod["metadata"]
-        involved = {"apiVersion": "v1", "kind": "Pod", "namespace": each.namespace, "name": each.name}
-        body = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"generateName": f"{each.name}.", "namespace": each.namespace},
-            "involvedObject": {**involved, "uid": metadata["uid"]},
-            "type": "Warning",
-            "reason": reason,
-            "message": message,
-            "source": {"component": "kubelet", "host": each.pod["spec"].get("nodeName", "")},
-            "firstTimestamp": _now(),
-            "lastTimestamp": _now(),
-            "count": 1,
-        }
-        self._api.request("POST", f"/api/v1/namespaces/{each.namespace}/events", body)
-
-    def _end(self, each: Istiod) -> None:
-        self._routes.drop_pod(each.address)
-        if each.process is not None:
-            log.info("%s: pod is gone, stopping pid %d", each.process_name, each.process.pid)
-            mine = [record for record in processes.records(self._pids) if record.pid == each.process.pid]
-            processes.stop(self._pids, mine, seconds=1.0)
+    def _end(self, ended: list[Istiod]) -> None:
+        running = {each.process.pid for each in ended if each.process is not None}
+        for each in ended:
+            self._routes.drop_pod(each.address)
+            log.info("%s: the pod is gone, istiod is stopped", each.process_name)
+        mine = [record for record in processes.records(self._pids) if record.pid in running]
+        processes.stop(self._pids, mine, seconds=1.0)
+        for each in ended:
             each.process = None
+            shutil.rmtree(self._pods / each.process_name, ignore_errors=True)
 
 
 def _with(health: Health, **changes: Any) -> Health:

@@ -61,7 +61,7 @@ class Watcher:
             query = {"limit": "500", **({"continue": continuation} if continuation else {})}
             page = self.api.request("GET", self.path, query=query)
             items += map(self.reduce, page["items"])
-            version = page["metadata"]["resourceVersion"]
+            version = str(page["metadata"]["resourceVersion"])
             continuation = page["metadata"].get("continue", "")
             if not continuation:
                 break
