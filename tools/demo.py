@@ -44,11 +44,7 @@ def scrubbed(environ: Mapping[str, str], kubeconfig: str) -> dict[str, str]:
         "KUBECONFIG": kubeconfig,
         "NO_PROXY": loopback,
         "no_proxy": loopback,
-        "ANSIBLE_CONFIG": os.devnull,
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections"),
-        "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_CONFIG": str(ROOT / "tools" / "ansible.cfg"),
     }
 
 

@@ -46,8 +46,8 @@ ROLES = [
         "istio_mesh",
         "Installs, upgrades or removes an Istio mesh",
         [
-            "Runs M(meshwright.istio.istio_mesh#module) once: Istio's CRDs, istiod and, as the mode asks, istio-cni and "
-            "ztunnel.",
+            "Runs M(meshwright.istio.istio_mesh#module) once: CRDs, istiod and, where the mode asks for them, "
+            "istio-cni and ztunnel.",
             "Each variable is the option of that name. Which cluster is meant is said by C(module_defaults) for "
             "C(group/meshwright.istio.istio), as the playbooks here do, or by C(K8S_AUTH_*) in the environment.",
             "What the module answered is in the variable C(control_plane_result) afterwards.",
@@ -65,6 +65,14 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Templates in double quotes, as Ansible's own documentation has them."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if text.startswith("{{") else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def dump(data: Any, note: str) -> str:
     text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
     return f"---\n# {note}\n{text}"
@@ -75,7 +83,7 @@ def documented(module: str) -> dict[str, Any]:
     source = (ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8")
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
-            options: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value))["options"]
+            options: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value)).get("options", {})
             return options
     raise SystemExit(f"roles: {module} has no DOCUMENTATION")
 
@@ -118,7 +126,27 @@ def files(role: Role) -> Iterator[tuple[Path, str]]:
     yield folder / "meta" / "argument_specs.yml", dump({"argument_specs": {"main": main}}, note)
     arguments = {name: f"{{{{ {role.name}_{name} | default(omit) }}}}" for name in options}
     task = {"name": role.task, f"meshwright.istio.{role.module}": arguments, "register": role.register}
-    yield folder / "tasks" / "main.yml", dump([task], note)
+    yield folder / "tasks" / "main.yml", dump([task], note) + shown(role)
+
+
+def shown(role: Role) -> str:
+    """A task that prints the steps: an ok task does not print its module's answer."""
+    steps = f"{role.register}.steps"
+    column = "map(attribute='{}', default='-')"
+    action, step, reason = (f"{steps} | {column.format(name)}" for name in ("action", "step", "reason"))
+    return f"""
+- name: Show each step, and who foretold it
+  ansible.builtin.debug:
+    msg: >-
+      {{{{ {action}
+      | zip({step},
+      {steps} | {column.format("predicted_by")} | map('regex_replace', '^', 'foretold by: '),
+      {reason})
+      | map('join', ' | ') }}}}
+  when:
+    - {role.register} is changed
+    - {role.register}.steps is defined
+"""
 
 
 def main() -> None:
