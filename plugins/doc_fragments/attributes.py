@@ -22,7 +22,8 @@ attributes:
       - Run twice in a row without other changes in between, it makes no change the second time.
       - This assumes that the cluster's own controllers do not change what was applied.
   action_group:
-    description: Use C(group/istio) or C(group/meshwright.istio.istio) in C(module_defaults) to set defaults for this module.
+    description:
+      - Use C(group/istio) or C(group/meshwright.istio.istio) in C(module_defaults) to set defaults for this module.
     support: full
     membership:
       - meshwright.istio.istio

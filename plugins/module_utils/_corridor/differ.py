@@ -134,13 +134,15 @@ def drift(desired: Obj, live: Obj) -> list[str]:
     by key, quantities by value, and an empty value equals an absent one. Replicas that an autoscaler set are its own.
     """
     wanted = clean(desired)
+    # The same object may be read in another version than the one it was written in.
+    wanted.pop("apiVersion", None)
     if desired.get("kind") == "Secret" and desired.get("stringData"):
         encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in desired["stringData"].items()}
         wanted["data"] = {**(desired.get("data") or {}), **encoded}
         wanted.pop("stringData")
     if fields.scaled_by_others(live) and "replicas" in (wanted.get("spec") or {}):
         wanted["spec"] = {key: value for key, value in wanted["spec"].items() if key != "replicas"}
-    if desired.get("kind") == "ClusterRole" and desired.get("aggregationRule"):
+    if desired.get("kind") == "ClusterRole" and "aggregationRule" in desired:
         wanted.pop("rules", None)
     found: list[str] = []
     _Drift(found, exact_lists=".istio.io/" in f"{desired.get('apiVersion', '')}").compare(

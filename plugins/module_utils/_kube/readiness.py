@@ -174,7 +174,7 @@ def why_pod_waits(pod: Obj) -> str:
             reasons.append(
                 f"container {entry.get('name')} ended with {ended.get('exitCode')} ({ended.get('reason', '')})"
             )
-        elif state.get("running") and not entry.get("ready") and entry in (status.get("containerStatuses") or []):
+        elif "running" in state and not entry.get("ready") and entry in (status.get("containerStatuses") or []):
             reasons.append(f"container {entry.get('name')} runs but is not ready")
     if not reasons:
         placed = next((c for c in status.get("conditions") or [] if c.get("type") == "PodScheduled"), None)
