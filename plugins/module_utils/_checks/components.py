@@ -72,6 +72,7 @@ def cni_ready(snapshot: Snapshot) -> Iterator[Finding]:
     found = mesh.components(snapshot, mesh.CNI)
     if not found:
         if not mesh.is_ambient(snapshot):
+            mesh.require_control_planes(snapshot)
             raise NotApplicable("sidecar mode without istio-cni: pods redirect their traffic by an init container")
         yield Finding(
             "error",
@@ -89,6 +90,7 @@ def ztunnel_ready(snapshot: Snapshot) -> Iterator[Finding]:
     found = mesh.components(snapshot, mesh.ZTUNNEL)
     if not found:
         if not mesh.is_ambient(snapshot):
+            mesh.require_control_planes(snapshot)
             raise NotApplicable("sidecar mode: there is no ztunnel")
         yield Finding(
             "error",
@@ -130,7 +132,7 @@ def _on_every_node(snapshot: Snapshot, daemon_set: Obj, component: str) -> Itera
             f"{component} is updated on {updated} of {desired} nodes"
             f"{' although it looks ready' if stuck else ''}: old pods serve on, the new ones are not up.",
             (ref(daemon_set),),
-            (counts, *(("updateStrategy OnDelete",) if on_delete else ()), *_pods_in_trouble(snapshot, daemon_set)),
+            (counts, *(("updateStrategy OnDelete",) if on_delete else ()), *mesh.pods_in_trouble(snapshot, daemon_set)),
             remedy,
         )
     elif ready < desired or available < desired:
@@ -138,7 +140,7 @@ def _on_every_node(snapshot: Snapshot, daemon_set: Obj, component: str) -> Itera
             "error",
             f"{component} is ready on {ready} of {desired} nodes: {_CONSEQUENCE[component]}.",
             (ref(daemon_set),),
-            (counts, *_pods_in_trouble(snapshot, daemon_set)),
+            (counts, *mesh.pods_in_trouble(snapshot, daemon_set)),
             f"kubectl -n {where} describe daemonset {name_of(daemon_set)}; kubectl -n {where} get pods -o wide",
         )
     elif desired == 0:
@@ -164,8 +166,10 @@ def _uncovered(snapshot: Snapshot, daemon_set: Obj, component: str, desired: int
     ]
     if len(nodes) <= desired:
         return
-    covered = {dig(pod, "spec", "nodeName") for pod in mesh.pods_of(snapshot, daemon_set)}
-    missing = [ref(node) for node in nodes if name_of(node) not in covered]
+    missing: list[str] = []
+    if not snapshot.problems(["component_pods"]):
+        covered = {dig(pod, "spec", "nodeName") for pod in mesh.pods_of(snapshot, daemon_set)}
+        missing = [ref(node) for node in nodes if name_of(node) not in covered]
     yield Finding(
         "warning",
         f"{component} is wanted on {desired} of {len(nodes)} nodes: pods elsewhere are not in the mesh's data plane.",
@@ -173,15 +177,6 @@ def _uncovered(snapshot: Snapshot, daemon_set: Obj, component: str, desired: int
         (f"desired {desired}, nodes that match its node selector {len(nodes)}",),
         f"Add the taints' tolerations to {component} (placement options of meshwright.istio.istio_mesh).",
     )
-
-
-def _pods_in_trouble(snapshot: Snapshot, daemon_set: Obj) -> list[str]:
-    found = []
-    for pod in mesh.pods_of(snapshot, daemon_set):
-        trouble = mesh.pod_trouble(pod)
-        if trouble:
-            found.append(f"{ref(pod)} on {dig(pod, 'spec', 'nodeName') or 'no node'} {trouble}")
-    return sorted(found)
 
 
 def _node_selector(daemon_set: Obj) -> dict[str, str]:

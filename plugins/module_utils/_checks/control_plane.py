@@ -99,7 +99,6 @@ def replicas(snapshot: Snapshot) -> Iterator[Finding]:
         deployment = plane.deployment
         wanted = dig(deployment, "spec", "replicas")
         wanted = 1 if wanted is None else int(wanted)
-        scaler = _scaler(snapshot, deployment)
         if wanted == 0:
             yield Finding(
                 "error",
@@ -110,6 +109,7 @@ def replicas(snapshot: Snapshot) -> Iterator[Finding]:
             )
             continue
         yield from _rollout(snapshot, plane, wanted)
+        scaler = _scaler(snapshot, deployment)
         yield from _availability(snapshot, plane, wanted, scaler)
         if scaler is not None:
             yield from _scaling(plane, scaler)
@@ -134,7 +134,7 @@ def _rollout(snapshot: Snapshot, plane: mesh.ControlPlane, wanted: int) -> Itera
     for condition in dig(deployment, "status", "conditions") or ():
         if condition.get("type") == "ReplicaFailure" or condition.get("status") == "False":
             evidence.append(f"{condition.get('type')}={condition.get('status')}: {condition.get('message', '')}")
-    evidence += _pod_evidence(snapshot, deployment)
+    evidence += mesh.pods_in_trouble(snapshot, deployment)
     yield Finding(
         "error",
         f"istiod (revision {plane.revision}) is not fully rolled out: {available} of {wanted} replicas available.",
@@ -242,7 +242,7 @@ def endpoints(snapshot: Snapshot) -> Iterator[Finding]:
                     f"{ref(service)} has no ready endpoint: new pods get no configuration, certificates are not "
                     f"renewed.",
                     (ref(service), plane.ref),
-                    (f"{total} addresses, none ready", *_pod_evidence(snapshot, plane.deployment)),
+                    (f"{total} addresses, none ready", *mesh.pods_in_trouble(snapshot, plane.deployment)),
                     f"kubectl -n {plane.namespace} get pods,endpointslices -l app=istiod",
                 )
     yield from _orphans(snapshot)
@@ -265,14 +265,6 @@ def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
                 (f"selector {shown} matches no control plane",),
                 "Point its tag at a revision that exists, or delete the Service and its tag.",
             )
-
-
-def _pod_evidence(snapshot: Snapshot, workload: Obj) -> list[str]:
-    """Why pods of a workload are not ready; nothing when the pods could not be read, which decides nothing here."""
-    if snapshot.problems(["component_pods"]):
-        return []
-    found = ((ref(pod), mesh.pod_trouble(pod)) for pod in mesh.pods_of(snapshot, workload))
-    return [f"{name} {trouble}" for name, trouble in found if trouble]
 
 
 CHECKS = (

@@ -176,6 +176,19 @@ def pod_trouble(pod: Obj) -> str:
     return f"is {dig(pod, 'status', 'phase') or 'without status'}, but not ready"
 
 
+def pods_in_trouble(snapshot: Snapshot, workload: Obj) -> list[str]:
+    """Why pods of a workload are not ready, as evidence; none when the pods could not be read, for that decides "
+    "nothing."""
+    if snapshot.problems(["component_pods"]):
+        return []
+    found = []
+    for pod in pods_of(snapshot, workload):
+        trouble = pod_trouble(pod)
+        if trouble:
+            found.append(f"{ref(pod)} on {dig(pod, 'spec', 'nodeName') or 'no node'} {trouble}")
+    return sorted(found)
+
+
 def _webhooks(snapshot: Snapshot, source: str) -> list[Webhook]:
     found = []
     for configuration in snapshot.items(source):

@@ -19,6 +19,7 @@ from .snapshot import Snapshot, Undecided
 # The debug task indents by eight columns and quotes: this leaves room on a terminal of 100.
 _WIDTH = 86
 _INDENT = 18
+_BENEATH = 10
 _MOST_SHOWN = 6
 _MOST_FINDINGS = 10
 
@@ -39,11 +40,11 @@ def table(results: Sequence[CheckResult], heading: str = "") -> list[str]:
         row = f"{result.check.id:<8}{_WORDS[result.status]:<{_INDENT - 8}}"
         lines += _wrapped(result.check.title, row, " " * _INDENT)
         if result.reason:
-            lines += _wrapped(result.reason, f"{'':<{_INDENT}}", f"{'':<{_INDENT}}")
+            lines += _wrapped(result.reason, " " * _INDENT, " " * _INDENT)
         for finding in result.findings[:_MOST_FINDINGS]:
             lines += _finding(finding)
         if len(result.findings) > _MOST_FINDINGS:
-            lines.append(f"{'':<{_INDENT}}... and {len(result.findings) - _MOST_FINDINGS} findings more")
+            lines.append(f"{'':<{_BENEATH}}... and {len(result.findings) - _MOST_FINDINGS} findings more")
     return [*lines, "", counts(results)]
 
 
@@ -72,7 +73,7 @@ def heading(snapshot: Snapshot) -> str:
 
 
 def _finding(finding: Finding) -> list[str]:
-    lead = " " * _INDENT
+    lead = " " * _BENEATH
     lines = _wrapped(finding.title, f"{lead}{finding.severity}: ", lead + "  ")
     if finding.objects:
         shown = ", ".join(finding.objects[:_MOST_SHOWN])

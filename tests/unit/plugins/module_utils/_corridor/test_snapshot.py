@@ -1,0 +1,186 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Taking a snapshot, against a client that answers from memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import pytest
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.snapshot import Snapshot
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor import snapshot
+from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
+    Forbidden,
+    NotFound,
+    Unauthorized,
+    Unreachable,
+)
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.answers import Response
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.kinds import Kind
+
+ISTIOD = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "istiod", "namespace": "mesh", "labels": {"app": "istiod"}},
+    "spec": {
+        "selector": {"matchLabels": {"app": "istiod"}},
+        "template": {"spec": {"containers": [{"name": "discovery", "image": "pilot:1.31.1"}]}},
+    },
+}
+INJECTOR = {
+    "kind": "MutatingWebhookConfiguration",
+    "metadata": {"name": "tag"},
+    "webhooks": [
+        {
+            "name": "namespace.sidecar-injector.istio.io",
+            "clientConfig": {"service": {"name": "istiod", "namespace": "elsewhere"}},
+        }
+    ],
+}
+
+
+class Memory:
+    """A client over a dict of objects by plural (and namespace); errors by plural."""
+
+    def __init__(self, objects: dict[str, list[Any]] | None = None, errors: dict[str, Exception] | None = None) -> None:
+        self.objects = objects or {}
+        self.errors = errors or {}
+        self.asked: list[str] = []
+
+    def version(self) -> dict[str, Any]:
+        if "version" in self.errors:
+            raise self.errors["version"]
+        return {}
+
+    def api_versions(self) -> list[str]:
+        return ["v1", "v1/Pod", "apps/v1", "apps/v1/Deployment", *self.objects.get("api", [])]
+
+    def many(self, call: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        return [call(item) for item in items]
+
+    def list(self, kind: Kind, namespace: str | None = None, **query: Any) -> Any:
+        place = f"{kind.plural}@{namespace}" if namespace else kind.plural
+        self.asked.append(place)
+        if kind.plural in self.errors:
+            raise self.errors[kind.plural]
+        return self.objects.get(place, [])
+
+    def raw(self, method: str, path: str, *, query: dict[str, str]) -> Response:
+        self.asked.append(path)
+        page = self.objects.get(f"{path}?{query.get('continue', '')}", [{"items": []}])[0]
+        if isinstance(page, Exception):
+            self.objects[f"{path}?{query.get('continue', '')}"].pop(0)
+            raise page
+        return Response(200, json.dumps(page).encode())
+
+
+def take(memory: Memory, *names: str) -> Snapshot:
+    return snapshot.take(cast(Client, memory), names)
+
+
+def pod(name: str, container: str = "istio-proxy", phase: str = "Running") -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "shop",
+            "managedFields": [{"manager": "kubelet"}],
+            "annotations": {"istio.io/rev": "default", "secret-ish": "x"},
+        },
+        "spec": {
+            "containers": [{"name": container, "image": "proxyv2:1.31.1", "env": [{"name": "TOKEN", "value": "t"}]}]
+        },
+        "status": {"phase": phase},
+    }
+
+
+def test_namespaces_come_from_where_istiods_are_and_webhooks_point() -> None:
+    memory = Memory({"deployments": [ISTIOD], "mutatingwebhookconfigurations": [INJECTOR]})
+    take(memory, "services", "disruption_budgets")
+    assert "services@mesh" in memory.asked
+    assert "services@elsewhere" in memory.asked
+    assert "poddisruptionbudgets@mesh" in memory.asked
+    assert "poddisruptionbudgets@elsewhere" not in memory.asked
+
+
+def test_only_what_is_asked_for_is_read() -> None:
+    memory = Memory()
+    seen = take(memory, "crds")
+    assert memory.asked == ["customresourcedefinitions"]
+    assert list(seen.sources) == ["crds"]
+
+
+def test_forbidden_is_kept_as_the_reason() -> None:
+    refused = Forbidden("Could not list x: user u may not list x.", status=403)
+    seen = take(Memory({"deployments": [ISTIOD]}, {"services": refused}), "services", "daemonsets")
+    assert seen.sources["services"].error == "Could not list x: user u may not list x."
+    assert seen.sources["daemonsets"].error == ""
+
+
+def test_what_depends_on_a_forbidden_source_names_it() -> None:
+    seen = take(Memory({}, {"deployments": Forbidden("no right to list deployments")}), "autoscalers")
+    assert "no right to list deployments" in seen.sources["autoscalers"].error
+    assert seen.sources["autoscalers"].error.startswith("it is not known where to look for autoscalers")
+
+
+def test_forbidden_webhooks_do_not_hide_the_services_of_istiod() -> None:
+    memory = Memory({"deployments": [ISTIOD]}, {"mutatingwebhookconfigurations": Forbidden("no")})
+    assert take(memory, "services").sources["services"].error == ""
+
+
+@pytest.mark.parametrize("error", [Unreachable("no answer"), Unauthorized("who are you")])
+def test_no_talking_to_the_server_at_all_is_an_error(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        take(Memory(errors={"version": error}), "crds")
+
+
+def test_kinds_that_are_not_served_are_an_answer() -> None:
+    seen = take(Memory(), "sail_cnis", "sail_ztunnels")
+    assert (seen.sources["sail_cnis"].served, seen.sources["sail_cnis"].error) == (False, "")
+
+
+def test_ztunnels_of_an_older_operator() -> None:
+    memory = Memory({"api": ["sailoperator.io/v1alpha1/ZTunnel"], "ztunnels": [{"metadata": {"name": "default"}}]})
+    assert len(take(memory, "sail_ztunnels").items("sail_ztunnels")) == 1
+
+
+def test_proxies_are_read_page_by_page_and_trimmed() -> None:
+    first = {"items": [pod("a"), pod("b", "app")], "metadata": {"continue": "more"}}
+    second = {"items": [pod("c"), pod("d", phase="Succeeded")], "metadata": {}}
+    memory = Memory({"/api/v1/pods?": [first], "/api/v1/pods?more": [second]})
+    found = take(memory, "proxies").items("proxies")
+    assert [item["metadata"]["name"] for item in found] == ["a", "c"]
+    assert found[0]["spec"]["containers"] == [{"name": "istio-proxy", "image": "proxyv2:1.31.1"}]
+    assert found[0]["metadata"]["annotations"] == {"istio.io/rev": "default"}
+    assert "managedFields" not in found[0]["metadata"]
+
+
+def test_pages_that_outlived_the_history_are_read_again() -> None:
+    gone = NotFound("410", status=410)
+    memory = Memory(
+        {
+            "/api/v1/pods?": [{"items": [pod("a")], "metadata": {"continue": "m"}}],
+            "/api/v1/pods?m": [gone, {"items": [pod("b")]}],
+        }
+    )
+    assert [item["metadata"]["name"] for item in take(memory, "proxies").items("proxies")] == ["a", "b"]
+
+
+def test_names_only_are_kept_of_what_is_only_named() -> None:
+    node = {"metadata": {"name": "n", "labels": {"a": "b"}, "managedFields": [1], "annotations": {"x": "y"}}}
+    assert take(Memory({"nodes": [node]}), "nodes").items("nodes") == (
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": "n", "labels": {"a": "b"}, "annotations": {"x": "y"}},
+        },
+    )
+
+
+def test_an_unheard_source_is_a_mistake_of_ours() -> None:
+    with pytest.raises(ValueError, match="no such source: nonsense"):
+        take(Memory(), "nonsense")
