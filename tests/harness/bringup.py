@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from . import builder, processes, stages
+from . import nodes as nodes_of
 from .api import Api, ApiError
 from .control_plane import Component
 from .errors import HarnessError, PortTaken
@@ -120,7 +121,7 @@ def start(folders: Folders, components: Mapping[str, Component], api: Api, *, no
         name = definition["metadata"]["name"]
         api.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", definition)
     for index in range(1, nodes + 1):
-        body = stages.node(index, components["kwok"].port)
+        body = nodes_of.node(index, components["kwok"].port)
         if api.get(f"/api/v1/nodes/{body['metadata']['name']}") is None:
             api.request("POST", "/api/v1/nodes", body)
         else:

@@ -94,6 +94,12 @@ def locked(path: Path, note: Callable[[str], None], what: str) -> Iterator[None]
         yield
 
 
+def sweep(folder: Path, pattern: str) -> None:
+    """Remove what a killed run left half-made; only while holding the folder's lock."""
+    for leftover in folder.glob(pattern):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
 def _build(go: str, program: Program, family: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
@@ -127,6 +133,7 @@ def ensure(programs: Sequence[Program] = PROGRAMS, *, note: Callable[[str], None
         note(f"programs: {len(programs)} cached")
         return paths
     with locked(cache / "programs" / ".lock", note, "building programs"):
+        sweep(cache / "programs", ".building-*")
         for number, program in enumerate(programs, 1):
             label = f"program {number:2}/{len(programs)} {program.name}"
             if paths[program.name].exists():

@@ -90,6 +90,7 @@ def ensure(helm: Path, *, note: Callable[[str], None] = print) -> Path:
     with builder.locked(cache / ".lock", note, "packaging charts"):
         if target.exists():
             return target
+        builder.sweep(cache, ".packaging-*")
         scratch = Path(tempfile.mkdtemp(prefix=".packaging-", dir=cache))
         try:
             repository, crds = scratch / "charts", scratch / "gateway-api"

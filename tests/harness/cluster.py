@@ -57,7 +57,10 @@ def _write_configuration(folders: Folders, chosen: Mapping[str, int]) -> None:
     state.write(folders.kubeconfig, state.kubeconfig(f"meshwright-{folders.name}", server, authority, tokens))
     state.write(folders.root / "egress.yaml", control_plane.egress_configuration(folders))
     state.write(folders.root / "scheduler.yaml", control_plane.scheduler_configuration(folders))
-    kwok = stages.configuration(chosen["kwok"], f"{secrets}/server.crt", f"{secrets}/server.key")
+    starts = state.read_json(folders.starts).get("count", 0) + 1
+    state.write(folders.starts, json.dumps({"count": starts}))
+    cidr = stages.pod_cidr(starts)
+    kwok = stages.configuration(chosen["kwok"], cidr, f"{secrets}/server.crt", f"{secrets}/server.key")
     state.write(folders.root / "kwok.yaml", kwok)
 
 
@@ -97,11 +100,6 @@ def _start(folders: Folders, port: int | None, nodes: int, programs: Mapping[str
     wanted = {name: int(value) for name, value in state.read_json(folders.ports).items()}
     if port is not None:
         wanted["kube-apiserver"] = port
-        if not ports.is_free(port):
-            raise HarnessError(
-                f"port {port}, asked for with --port, is taken on 127.0.0.1: stop what listens there "
-                f"(ss -ltnp 'sport = :{port}' names it), or leave --port out to have a free one chosen"
-            )
     chosen = ports.choose(control_plane.PORTS, wanted)
     state.write(folders.ports, json.dumps(chosen))
     certificates.ensure(folders.secrets)
@@ -124,6 +122,14 @@ def _start(folders: Folders, port: int | None, nodes: int, programs: Mapping[str
     return known
 
 
+def _check_port(port: int) -> None:
+    if not ports.is_free(port):
+        raise HarnessError(
+            f"port {port}, asked for with --port, is taken on 127.0.0.1: stop what listens there "
+            f"(ss -ltnp 'sport = :{port}' names it), or leave --port out to have a free one chosen"
+        )
+
+
 def up(name: str = state.DEFAULT_NAME, *, port: int | None = None, nodes: int = 3, note: Note = _say) -> State:
     """Bring the cluster `name` up, or find it up already; return its state.
 
@@ -138,11 +144,18 @@ def up(name: str = state.DEFAULT_NAME, *, port: int | None = None, nodes: int = 
     with builder.locked(folders.lock, note, f"changing the cluster {name}"):
         known = state.load(name)
         if known and healthy(known):
+            if port is not None and port != known.ports["kube-apiserver"]:
+                raise HarnessError(
+                    f"cluster {name} is up at {known.server}, not at port {port}: "
+                    f"`python tests/harness down --name {name}` first, or leave --port out"
+                )
             note(f"cluster {name} is up already: {known.server}")
             return known
         started = time.monotonic()
-        folders.root.mkdir(parents=True, exist_ok=True)
         bringup.stop(folders)
+        if port is not None:
+            _check_port(port)
+        folders.root.mkdir(parents=True, exist_ok=True)
         folders.state.unlink(missing_ok=True)
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -169,5 +182,4 @@ def down(name: str = state.DEFAULT_NAME, *, note: Note = _say) -> None:
         if folders.socket.parent != folders.root:
             shutil.rmtree(folders.socket.parent, ignore_errors=True)
         shutil.rmtree(folders.root)
-    folders.lock.unlink(missing_ok=True)
     note(f"cluster {name} is down, its state is removed")

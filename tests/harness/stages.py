@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-POD_CIDR = "10.244.0.0/16"
 CRASH_ANNOTATION = "harness.meshwright.io/crash"
 CRD_KINDS = ("PortForward", "Logs")
 NODE_LEASE_SECONDS = 4
@@ -245,11 +244,20 @@ def stages() -> list[dict[str, Any]]:
     ]
 
 
-def configuration(port: int, certificate: str, key: str) -> str:
+def pod_cidr(generation: int) -> str:
+    """The range of pod addresses of the cluster's nth start.
+
+    kwok knows only the addresses that it gave itself: with the same range, one that was started again would give
+    those of living pods a second time.
+    """
+    return f"10.{128 + generation % 120}.0.0/16"
+
+
+def configuration(port: int, cidr: str, certificate: str, key: str) -> str:
     """kwok's configuration file: JSON documents, which are YAML."""
     options = {
         "manageAllNodes": True,
-        "cidr": POD_CIDR,
+        "cidr": cidr,
         "serverAddress": f"127.0.0.1:{port}",
         "nodePort": port,
         "tlsCertFile": certificate,
@@ -268,48 +276,3 @@ def configuration(port: int, certificate: str, key: str) -> str:
         "options": options,
     }
     return "".join(f"---\n{json.dumps(document, indent=1)}\n" for document in [head, *stages()])
-
-
-def node(index: int, port: int) -> dict[str, Any]:
-    """A simulated worker with an address of its own, as a cloud would label it."""
-    name = f"node-{index}"
-    size = {"cpu": "16", "memory": "64Gi", "pods": "5000", "ephemeral-storage": "200Gi"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {
-            "name": name,
-            "annotations": {"kwok.x-k8s.io/node": "fake"},
-            "labels": {
-                "kubernetes.io/hostname": name,
-                "kubernetes.io/os": "linux",
-                "kubernetes.io/arch": "amd64",
-                "node.kubernetes.io/instance-type": "simulated",
-                "node-role.kubernetes.io/worker": "",
-                "topology.kubernetes.io/region": "loopback",
-                "topology.kubernetes.io/zone": f"loopback-{'abc'[(index - 1) % 3]}",
-            },
-        },
-        "status": {
-            "capacity": size,
-            "allocatable": size,
-            "phase": "Running",
-            "addresses": [
-                {"type": "InternalIP", "address": f"10.0.{index // 250}.{index % 250 + 1}"},
-                {"type": "Hostname", "address": name},
-            ],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
-            "nodeInfo": {
-                "architecture": "amd64",
-                "bootID": "",
-                "containerRuntimeVersion": "kwok",
-                "kernelVersion": "kwok",
-                "kubeProxyVersion": "",
-                "kubeletVersion": "v1.35.4",
-                "machineID": "",
-                "operatingSystem": "linux",
-                "osImage": "simulated",
-                "systemUUID": "",
-            },
-        },
-    }

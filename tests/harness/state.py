@@ -85,6 +85,11 @@ class Folders:
         return self.root / "ports.json"
 
     @property
+    def starts(self) -> Path:
+        """How often the cluster was started on this data."""
+        return self.root / "starts.json"
+
+    @property
     def lock(self) -> Path:
         return self.root.parent / f".{self.name}.lock"
 

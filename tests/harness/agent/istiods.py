@@ -216,6 +216,8 @@ class Istiods:
         processes.stop(self._pids, mine, seconds=1.0)
         for each in ended:
             each.process = None
+            if each.log is not None:
+                each.log.path.unlink(missing_ok=True)
             shutil.rmtree(self._pods / each.process_name, ignore_errors=True)
 
 
