@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .._desired.manifests import label
+from .._desired.manifests import label, parse_manifest
 from .._errors import Conflict, GuardRefused, ToolError
 from .._intent.mesh import MeshIntent
 from .._kube.client import Client
@@ -20,7 +20,6 @@ from .mesh_charts import HelmSide, placed
 from .mesh_drift import HELM_MANAGER, find_drift, read_live
 from .mesh_observe import ReleaseState, busy, record_kind, releases_again
 from .mesh_plan import Decision, decide
-from .._desired.manifests import parse_manifest
 
 _POLL = 2.0
 
@@ -42,7 +41,7 @@ def wait_for_others(
             raise GuardRefused(
                 f"Release {first.namespace}/{first.name} is {first.status} since {now - first.modified:.0f} s: "
                 "another Helm may be at work on it.",
-                hint=f"Wait for it. After {intent.pending_grace} s (pending_grace) it counts as left behind and is recovered.",
+                hint=f"Wait for it; after {intent.pending_grace} s (pending_grace) it counts as abandoned.",
                 details={"releases": [f"{one.namespace}/{one.name} revision {one.revision}" for one in working]},
             )
         client.deadline.sleep(_POLL)
@@ -50,7 +49,7 @@ def wait_for_others(
 
 
 def apply_release(client: Client, helm_side: HelmSide, decision: Decision, driver: str) -> list[str]:
-    """Carry out one decision; returns notes on how. Raises ToolError with helm's own words, or what could not be mended."""
+    """Carry out one decision; returns notes on how. Raises ToolError with helm's own words."""
     notes = _recover(client, helm_side, decision, driver)
     release = decision.desired
     helm_side.helm.upgrade(
@@ -107,7 +106,7 @@ def _drop(client: Client, found: Record, driver: str) -> None:
         client.delete(record_kind(driver), found.object_name, found.namespace, uid=found.uid)
     except Conflict as error:
         raise GuardRefused(
-            f"Release {found.namespace}/{found.name} changed while it was to be recovered: another Helm is at work on it.",
+            f"Release {found.namespace}/{found.name} changed meanwhile: another Helm is at work on it.",
             hint="Run again once it has ended.",
         ) from error
 

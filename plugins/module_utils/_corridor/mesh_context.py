@@ -40,7 +40,5 @@ def start(intent: MeshIntent, params: Mapping[str, Any], folder: str, *, check_m
     driver = storage_driver(params.get("helm_driver"))
     connection = connect(ConnectionOptions.from_params(params))
     client = Client(connection, deadline=Deadline(intent.wait_timeout + WORK_TIME))
-    helm_side = HelmSide(
-        intent.charts, folder, binary=params.get("helm_binary"), driver=driver, connection=connection
-    )
+    helm_side = HelmSide(intent.charts, folder, binary=params.get("helm_binary"), driver=driver, connection=connection)
     return MeshRun(intent, client, helm_side, driver, check_mode)

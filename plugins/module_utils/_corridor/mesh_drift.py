@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""Whether a release's objects are on the server as its manifest says, and what the server makes of those that are not."""
+"""Whether a release's objects are as its manifest says, and what the server makes of those that are not."""
 
 from __future__ import annotations
 

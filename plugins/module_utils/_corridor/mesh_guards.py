@@ -12,11 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._desired.helm import NETWORK_LABEL
-from .._errors import GuardRefused
+from .._errors import BadInput, GuardRefused
 from .._intent.mesh import RELEASES, MeshIntent
 from .._intent.versions import Version, hop_problem, kubernetes_problem, parse_version
 from .._tools.helm_releases import Record, Release
-from .._errors import BadInput
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 _FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
@@ -26,7 +25,9 @@ def guard_kubernetes(intent: MeshIntent, kubernetes: str) -> tuple[list[str], li
     """(warnings, notes) about the server's version. Raises GuardRefused when Istio does not support it."""
     severity, sentence = kubernetes_problem(intent.version, kubernetes)
     if severity == "refuse":
-        raise GuardRefused(f"{sentence}.", hint="Choose an older Istio or a newer cluster; preflight: false skips this check.")
+        raise GuardRefused(
+            f"{sentence}.", hint="Choose an older Istio or a newer cluster; preflight: false skips this."
+        )
     return ([f"{sentence}."] if severity == "warn" else []), ([sentence] if severity == "note" else [])
 
 
@@ -44,7 +45,9 @@ def guard_hop(intent: MeshIntent, releases: Mapping[str, Release | None]) -> lis
     if problem and not allowed[problem]:
         option = {"downgrade": "allow_downgrade", "skip": "allow_version_skip"}[problem]
         way = "Go one minor version at a time" if problem == "skip" else "Keep the newer version"
-        raise GuardRefused(f"istiod: {sentence}.", hint=f"{way}, or set {option}: true.", details={"installed": str(current)})
+        raise GuardRefused(
+            f"istiod: {sentence}.", hint=f"{way}, or set {option}: true.", details={"installed": str(current)}
+        )
     return [f"{sentence}; allowed by option"] if problem else []
 
 
@@ -70,7 +73,7 @@ def guard_namespaces(intent: MeshIntent, namespaces: Mapping[str, Mapping[str, A
         labels = {**(meta.get("labels") or {}), **intent.namespace_labels}
         if component in ("cni", "ztunnel") and labels.get(_ENFORCE) in ("baseline", "restricted"):
             raise GuardRefused(
-                f"Namespace {name} enforces Pod Security level {labels[_ENFORCE]}, under which {RELEASES[component]} cannot run.",
+                f"{RELEASES[component]} cannot run in namespace {name}: its Pod Security level is {labels[_ENFORCE]}.",
                 hint=f"Label it {_ENFORCE}=privileged (namespace_labels), or choose another namespace.",
             )
 
@@ -154,7 +157,7 @@ def refuse_foreign(foreign: Mapping[str, list[str]]) -> None:
 def skew(releases: Mapping[str, Release | None], version: Version) -> str:
     """A sentence on node agents left on a version that this control plane no longer serves; "" when fine."""
     for component in ("cni", "ztunnel"):
-        release = releases.get(RELEASES[component])  # type: ignore[index]
+        release = releases.get(RELEASES[component])
         if release is None:
             continue
         try:
@@ -162,5 +165,5 @@ def skew(releases: Mapping[str, Release | None], version: Version) -> str:
         except BadInput:
             continue
         if known.major == version.major and abs(version.minor - known.minor) > 1:
-            return f"{RELEASES[component]} is {known}, more than one minor version from istiod {version}"  # type: ignore[index]
+            return f"{RELEASES[component]} is {known}, more than one minor version from istiod {version}"
     return ""

@@ -116,7 +116,7 @@ def _now() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process of this host started, in its kernel's ticks; "" when there is no such process or no way to tell."""
+    """When a process of this host started, in its kernel's ticks; "" when there is none, or no way to tell."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[19]

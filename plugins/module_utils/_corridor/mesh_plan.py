@@ -62,8 +62,13 @@ def decide(desired: DesiredRelease, records: Iterable[Record], release: Release 
     if newest.status == "uninstalled":
         return Decision(desired, "create", "uninstalled before; Helm kept its history")
     if release is None:
-        return Decision(desired, "recover", f"revision {newest.revision} ({newest.status}) has no readable record", "drop",
-                        unfinished=[newest])
+        return Decision(
+            desired,
+            "recover",
+            f"revision {newest.revision} ({newest.status}) has no readable record",
+            "drop",
+            unfinished=[newest],
+        )
     if newest.status != "deployed":
         return Decision(desired, "recover", f"revision {newest.revision} ended as {newest.status}")
     if release.chart != desired.chart:
@@ -82,7 +87,9 @@ def _unfinished(desired: DesiredRelease, records: list[Record], newest: Record) 
     if newest.status == "pending-install" or back_to is None:
         # Nothing was ever whole: the record goes, and what it already made is taken up by the installation.
         return Decision(desired, "recover", said, "drop", unfinished=[r for r in records if r.status in PENDING])
-    return Decision(desired, "recover", f"{said}; back to revision {back_to.revision} first", "rollback", back_to.revision)
+    return Decision(
+        desired, "recover", f"{said}; back to revision {back_to.revision} first", "rollback", back_to.revision
+    )
 
 
 def manifest_difference(stored: Iterable[Mapping[str, Any]], rendered: Iterable[Mapping[str, Any]]) -> str:
@@ -92,7 +99,7 @@ def manifest_difference(stored: Iterable[Mapping[str, Any]], rendered: Iterable[
     names = [
         label(after.get(which) or before[which])
         for which in sorted(before.keys() | after.keys())
-        if which not in before or which not in after or clean(before[which]) != clean(after[which])
+        if which not in before or which not in after or clean(dict(before[which])) != clean(dict(after[which]))
     ]
     return f"the chart now renders differently: {_some(names)}" if names else ""
 

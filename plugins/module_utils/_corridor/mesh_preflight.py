@@ -55,7 +55,7 @@ def preflight(client: Client, intent: MeshIntent) -> list[str]:
     missing = [str(access) for access, yes in zip(wanted, allowed, strict=True) if not yes]
     if missing:
         raise Forbidden(
-            f"Installing a mesh at {client.connection.server} needs permissions that this account lacks: {', '.join(missing)}.",
+            f"Installing a mesh at {client.connection.server} needs what this account may not: {', '.join(missing)}.",
             status=403,
             verb="create",
             target="the mesh",

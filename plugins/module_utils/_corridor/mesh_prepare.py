@@ -175,8 +175,13 @@ def _guard_writes(
     foreign: dict[str, list[str]] = {}
     for decision in decisions:
         if decision.writes:
-            _sort_owners(run, decision, rendered.get(decision.desired.name) or stored[decision.desired.name],
-                         stored[decision.desired.name], foreign)
+            _sort_owners(
+                run,
+                decision,
+                rendered.get(decision.desired.name) or stored[decision.desired.name],
+                stored[decision.desired.name],
+                foreign,
+            )
     if not run.intent.take_ownership:
         guards.refuse_foreign(foreign)
 
@@ -212,5 +217,3 @@ def _sort_owners(
 def _recorded(run: MeshRun, namespace: str, name: str) -> bool:
     kind = record_kind(run.driver)
     return bool(run.client.list(kind, namespace, labels=f"owner=helm,name={name}", metadata_only=True))
-
-

@@ -32,7 +32,9 @@ def present(run: MeshRun) -> dict[str, Any]:
         prepared = _carry_out_alone(run, prepared)
     elif run.intent.wait and not run.check_mode:
         everything = [obj for objects in prepared.objects.values() for obj in objects]
-        with_evidence(prepared.plan, lambda: settle_workloads(run.client, everything, Deadline(run.intent.wait_timeout)))
+        with_evidence(
+            prepared.plan, lambda: settle_workloads(run.client, everything, Deadline(run.intent.wait_timeout))
+        )
     states = prepared.states
     if prepared.plan.changed and not run.check_mode:
         states = releases_again(run.client, run.intent, run.driver)
@@ -98,4 +100,3 @@ def with_evidence(plan: Plan, work: Any) -> None:
     except MeshError as error:
         error.details.setdefault("steps", plan.summary())
         raise
-

@@ -35,8 +35,10 @@ def rendered(intent: MeshIntent, params: Mapping[str, Any], folder: str) -> dict
         values = release.values
         if release.component in ("base", "istiod"):
             values = merge(_STEADY, values)
-        wanted[release.name] = (type(release)(release.component, release.name, release.namespace, release.chart,
-                                              release.version, values), False)
+        wanted[release.name] = (
+            type(release)(release.component, release.name, release.namespace, release.chart, release.version, values),
+            False,
+        )
     objects = helm_side.render(wanted, kubernetes=intent.kubernetes_version)
     groups: list[dict[str, Any]] = [
         {"name": "namespaces", "namespace": "", "objects": desired_namespaces(intent, {})},

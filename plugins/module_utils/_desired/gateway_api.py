@@ -20,8 +20,13 @@ GROUP = "gateway.networking.k8s.io"
 BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
 CHANNEL = "gateway.networking.k8s.io/channel"
 # Those every standard release has had since v1.1: with these at a version, that release is installed.
-CORE = tuple(f"{name}.{GROUP}" for name in ("gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants"))
-_PLATFORM_MANAGERS = {"ingress-operator": "OpenShift's ingress operator", "cluster-ingress-operator": "OpenShift's ingress operator"}
+CORE = tuple(
+    f"{name}.{GROUP}" for name in ("gatewayclasses", "gateways", "grpcroutes", "httproutes", "referencegrants")
+)
+_PLATFORM_MANAGERS = {
+    "ingress-operator": "OpenShift's ingress operator",
+    "cluster-ingress-operator": "OpenShift's ingress operator",
+}
 _OWNER_LABELS = {
     "addonmanager.kubernetes.io/mode": "the platform's add-on manager (GKE)",
     "app.kubernetes.io/managed-by": "",
@@ -110,7 +115,7 @@ def choose(crds: list[dict[str, Any]], live: Mapping[str, Mapping[str, Any]]) ->
     if "experimental" not in channels and any(_annotation(crd, CHANNEL) == "experimental" for crd in live.values()):
         return GatewayApiChoice(
             [],
-            "the Gateway API's experimental CRDs are installed; the standard ones would take fields away, so they are left alone",
+            "the Gateway API's experimental CRDs are installed and left alone; the standard ones lack fields",
         )
     newest = max((version for version in map(bundle_version, live.values()) if version), default=None)
     if wanted is not None and newest is not None and newest > wanted:
@@ -119,10 +124,14 @@ def choose(crds: list[dict[str, Any]], live: Mapping[str, Mapping[str, Any]]) ->
     apply = [
         crd
         for crd in crds
-        if (known := live.get(crd["metadata"]["name"])) is None or managed_by_us(known) or bundle_version(known) != wanted
+        if (known := live.get(crd["metadata"]["name"])) is None
+        or managed_by_us(known)
+        or bundle_version(known) != wanted
     ]
     if newest is None:
-        return GatewayApiChoice(apply, f"the Gateway API's CRDs do not say their version; {_named(wanted)} is applied over them")
+        return GatewayApiChoice(
+            apply, f"the Gateway API's CRDs do not say their version; {_named(wanted)} is applied over them"
+        )
     if newest == wanted:
         return GatewayApiChoice(apply, f"{_named(wanted)} is installed")
     return GatewayApiChoice(apply, f"{_named(newest)} is upgraded to {wanted}")

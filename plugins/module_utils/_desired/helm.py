@@ -45,7 +45,12 @@ def desired_releases(intent: MeshIntent) -> list[DesiredRelease]:
     values = release_values(intent)
     return [
         DesiredRelease(
-            component, RELEASES[component], intent.namespace_of(component), component, str(intent.version), values[component]
+            component,
+            RELEASES[component],
+            intent.namespace_of(component),
+            component,
+            str(intent.version),
+            values[component],
         )
         for component in intent.components
     ]

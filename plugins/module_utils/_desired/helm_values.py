@@ -154,14 +154,18 @@ def _istiod(intent: MeshIntent) -> Iterator[Setting]:
             "istiod.autoscale.",
         )
     if budget := given.get("disruption_budget"):
-        path = ("global", "defaultPodDisruptionBudget", "enabled")
-        yield Setting("istiod", path, budget.get("enabled", True), "istiod.disruption_budget.enabled")
+        switch = ("global", "defaultPodDisruptionBudget", "enabled")
+        yield Setting("istiod", switch, budget.get("enabled", True), "istiod.disruption_budget.enabled")
         for option, key in (("min_available", "minAvailable"), ("max_unavailable", "maxUnavailable")):
             if budget.get(option) is not None:
-                yield Setting("istiod", ("pdb", key), _int_or_percent(budget[option]), f"istiod.disruption_budget.{option}")
+                yield Setting(
+                    "istiod", ("pdb", key), _int_or_percent(budget[option]), f"istiod.disruption_budget.{option}"
+                )
         if budget.get("unhealthy_pod_eviction"):
             path = ("pdb", "unhealthyPodEvictionPolicy")
-            yield Setting("istiod", path, budget["unhealthy_pod_eviction"], "istiod.disruption_budget.unhealthy_pod_eviction")
+            yield Setting(
+                "istiod", path, budget["unhealthy_pod_eviction"], "istiod.disruption_budget.unhealthy_pod_eviction"
+            )
     if intent.mode == "ambient":
         # What istiod assumes when told nothing: its own namespace, or kube-system by the OpenShift profile.
         assumed = "kube-system" if intent.options.get("platform") == "openshift" else intent.namespace

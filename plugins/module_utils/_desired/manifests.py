@@ -29,7 +29,7 @@ def parse_manifest(text: str) -> list[dict[str, Any]]:
     """The objects of a YAML stream, Lists opened, empty documents dropped. Raises ToolError when it is no YAML."""
     objects: list[dict[str, Any]] = []
     try:
-        for document in yaml.load_all(text, Loader=_loader()):  # noqa: S506 - a SafeLoader, see _loader
+        for document in yaml.load_all(text, Loader=_loader()):
             if not isinstance(document, dict):
                 continue
             if str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list):
@@ -77,7 +77,10 @@ def shown(obj: Any) -> Any:
     if obj.get("kind") == "CustomResourceDefinition":
         return _shown_crd(obj)
     if obj.get("kind") == "Secret":
-        return {**obj, **{part: dict.fromkeys(obj[part], "********") for part in ("data", "stringData") if obj.get(part)}}
+        return {
+            **obj,
+            **{part: dict.fromkeys(obj[part], "********") for part in ("data", "stringData") if obj.get(part)},
+        }
     shortened = _shorten(obj)
     size = len(json.dumps(shortened, default=str))
     if size > OBJECT_LIMIT:

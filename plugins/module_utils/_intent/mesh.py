@@ -108,7 +108,9 @@ def mesh_intent(params: Mapping[str, Any]) -> MeshIntent:
     components: list[Component] = ["base", "istiod"]
     cni_enabled = (params.get("cni") or {}).get("enabled")
     if mode == "ambient" and cni_enabled is False:
-        raise BadInput("cni.enabled: ambient mode cannot work without istio-cni.", hint="Leave it out, or use mode: sidecar.")
+        raise BadInput(
+            "cni.enabled: ambient mode cannot work without istio-cni.", hint="Leave it out, or use mode: sidecar."
+        )
     if mode == "ambient" or cni_enabled or absent:
         components.append("cni")
     if mode == "ambient" or absent:
@@ -187,10 +189,13 @@ def _check(intent: MeshIntent) -> None:
     istiod = intent.options.get("istiod") or {}
     replicas, scale = istiod.get("replicas"), istiod.get("autoscale")
     if replicas is not None and replicas < 1:
-        raise BadInput(f"istiod.replicas: {replicas} would leave the mesh without a control plane.", hint="Use at least 1.")
+        raise BadInput(
+            f"istiod.replicas: {replicas} would leave the mesh without a control plane.", hint="Use at least 1."
+        )
     if scale and not 1 <= scale["min"] <= scale["max"]:
         raise BadInput(
-            f"istiod.autoscale: min {scale['min']} and max {scale['max']} are no range.", hint="1 <= min <= max is needed."
+            f"istiod.autoscale: min {scale['min']} and max {scale['max']} are no range.",
+            hint="1 <= min <= max is needed.",
         )
     sampling = (intent.options.get("tracing") or {}).get("sampling")
     if sampling is not None and not 0 <= sampling <= 100:
@@ -203,4 +208,6 @@ def _check(intent: MeshIntent) -> None:
         if "cni" not in intent.components and (
             intent.values.get("cni") or any(v is not None for v in (intent.options.get("cni") or {}).values())
         ):
-            raise BadInput("cni: options of istio-cni are given, but it is not installed.", hint="Set cni.enabled: true.")
+            raise BadInput(
+                "cni: options of istio-cni are given, but it is not installed.", hint="Set cni.enabled: true."
+            )

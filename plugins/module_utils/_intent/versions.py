@@ -45,7 +45,9 @@ class Version:
         return f"{self.major}.{self.minor}.{self.patch}" + (f"-{self.pre}" if self.pre else "")
 
     def _key(self) -> tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]:
-        parts = tuple((not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in self.pre.split(".")) if self.pre else ()
+        parts = (
+            tuple((not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in self.pre.split(".")) if self.pre else ()
+        )
         return (self.major, self.minor, self.patch, not self.pre, parts)
 
     def __lt__(self, other: Version) -> bool:
@@ -71,7 +73,10 @@ def hop_problem(current: Version, wanted: Version) -> tuple[str, str]:
     if wanted < current:
         return "downgrade", f"{wanted} is older than the {current} that is installed"
     if current.major != wanted.major or wanted.minor - current.minor > 1:
-        return "skip", f"from {current} to {wanted} skips minor versions; Istio supports an upgrade in place by one minor"
+        return (
+            "skip",
+            f"from {current} to {wanted} skips minor versions; Istio supports an upgrade in place by one minor",
+        )
     return "", ""
 
 
@@ -86,7 +91,10 @@ def kubernetes_problem(istio: Version, kubernetes: str) -> tuple[str, str]:
         return "note", f"the server's version {kubernetes!r} could not be read, so it was not checked"
     minor = int(match[2])
     if istio.major != 1 or istio.minor not in KUBERNETES_SUPPORT:
-        return "note", f"no table of Kubernetes versions is known for Istio {istio}, so Kubernetes 1.{minor} was not checked"
+        return (
+            "note",
+            f"no table of Kubernetes versions is known for Istio {istio}, so Kubernetes 1.{minor} was not checked",
+        )
     oldest, newest = KUBERNETES_SUPPORT[istio.minor]
     supported = f"Istio 1.{istio.minor} supports Kubernetes 1.{oldest} to 1.{newest}"
     if minor < oldest:

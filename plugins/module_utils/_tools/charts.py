@@ -98,7 +98,7 @@ def _versions(index: str, chart: str) -> list[str]:
         if os.path.getsize(index) > _INDEX_LIMIT:
             return []
         with open(index, encoding="utf-8") as file:
-            content = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+            content = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return [str(entry["version"]) for entry in content["entries"][chart]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return []

@@ -72,7 +72,9 @@ class Helm:
             raise ToolError(f"{self.binary} does not tell a helm version but {text[:80]!r}.", hint=_GET_HELM)
         version = HelmVersion(int(match[1]), int(match[2]), text)
         if (version.major, version.minor) < OLDEST:
-            raise ToolError(f"{self.binary} is helm {text}; {OLDEST[0]}.{OLDEST[1]} or newer is needed.", hint=_GET_HELM)
+            raise ToolError(
+                f"{self.binary} is helm {text}; {OLDEST[0]}.{OLDEST[1]} or newer is needed.", hint=_GET_HELM
+            )
         return version
 
     # -- charts ----------------------------------------------------------------------------------
@@ -171,14 +173,14 @@ class Helm:
         A run that writes is told to stop when this process dies: no helm outlives the task that started it.
         """
         try:
-            process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
+            process = subprocess.Popen(
                 [self.binary, *arguments],
                 env=self._env,
                 stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                preexec_fn=_die_with_parent if write and sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=_die_with_parent if write and sys.platform == "linux" else None,
             )
         except OSError as error:
             raise ToolError(f"helm could not be started: {error}.", hint=_GET_HELM) from error
@@ -195,7 +197,9 @@ class Helm:
                 f"helm did not {what} within {timeout:.0f} s.", hint="See wait_timeout, and whether the server answers."
             ) from error
         if process.returncode != 0:
-            raise ToolError(f"helm could not {what}: {self._last_words(errors or out)}", details={"helm": self.version_text})
+            raise ToolError(
+                f"helm could not {what}: {self._last_words(errors or out)}", details={"helm": self.version_text}
+            )
         return out
 
     @property
