@@ -53,7 +53,7 @@ options:
   fail_on:
     description:
       - How bad a finding fails the task.
-      - V(error) means errors only, V(warning) means warnings too, V(never) means that the task succeeds whatever is found.
+      - V(error) means errors only, V(warning) means warnings too, and V(never) never fails for what is found.
       - Unless this is V(never), a run in which nothing at all could be decided fails too.
     type: str
     choices: [error, warning, never]
@@ -184,7 +184,7 @@ findings_left_out:
   type: int
   sample: 0
 summary:
-  description: How many checks there were (C(checks)), how many came out how, and how many findings of each severity there are.
+  description: How many checks there were (C(checks)), how many came out how, and the findings by severity.
   returned: when the cluster could be read
   type: dict
   sample:

@@ -79,7 +79,7 @@ def cni_ready(snapshot: Snapshot) -> Iterator[Finding]:
             "The mesh is ambient, but there is no istio-cni DaemonSet: no pod can join it.",
             tuple(plane.ref for plane in mesh.control_planes(snapshot) if plane.ambient),
             ("no DaemonSet runs install-cni",),
-            "Install it with meshwright.istio.istio_mesh (data_plane: ambient).",
+            "Install it with meshwright.istio.istio_mesh (mode: ambient).",
         )
     for daemon_set in found:
         yield from _on_every_node(snapshot, daemon_set, mesh.CNI)
@@ -97,7 +97,7 @@ def ztunnel_ready(snapshot: Snapshot) -> Iterator[Finding]:
             "istiod expects an ambient data plane, but there is no ztunnel DaemonSet.",
             tuple(plane.ref for plane in mesh.control_planes(snapshot) if plane.ambient),
             ("PILOT_ENABLE_AMBIENT is true", "no DaemonSet runs ztunnel"),
-            "Install it with meshwright.istio.istio_mesh (data_plane: ambient).",
+            "Install it with meshwright.istio.istio_mesh (mode: ambient).",
         )
     for daemon_set in found:
         yield from _on_every_node(snapshot, daemon_set, mesh.ZTUNNEL)
@@ -166,6 +166,7 @@ def _uncovered(snapshot: Snapshot, daemon_set: Obj, component: str, desired: int
     ]
     if len(nodes) <= desired:
         return
+    option = "cni" if component == mesh.CNI else "ztunnel"
     missing: list[str] = []
     if not snapshot.problems(["component_pods"]):
         covered = {dig(pod, "spec", "nodeName") for pod in mesh.pods_of(snapshot, daemon_set)}
@@ -175,7 +176,7 @@ def _uncovered(snapshot: Snapshot, daemon_set: Obj, component: str, desired: int
         f"{component} is wanted on {desired} of {len(nodes)} nodes: pods elsewhere are not in the mesh's data plane.",
         (ref(daemon_set), *missing),
         (f"desired {desired}, nodes that match its node selector {len(nodes)}",),
-        f"Add the taints' tolerations to {component} (placement options of meshwright.istio.istio_mesh).",
+        f"Tolerate their taints: {option}.tolerations of meshwright.istio.istio_mesh.",
     )
 
 

@@ -160,7 +160,7 @@ def _availability(snapshot: Snapshot, plane: mesh.ControlPlane, wanted: int, sca
             f"configuration.",
             (plane.ref,),
             (f"spec.replicas {wanted}", *((f"{ref(scaler)} minReplicas {least}",) if scaler is not None else ())),
-            "Set replicas (or autoscaling min) of meshwright.istio.istio_mesh to 2 or more.",
+            "Set istiod.replicas (or istiod.autoscale.min) of meshwright.istio.istio_mesh to 2 or more.",
         )
     elif not budgets:
         yield Finding(
@@ -169,7 +169,7 @@ def _availability(snapshot: Snapshot, plane: mesh.ControlPlane, wanted: int, sca
             f"once.",
             (plane.ref,),
             (f"replicas {max(wanted, least)}",),
-            "Set the disruption budget of meshwright.istio.istio_mesh.",
+            "Set istiod.disruption_budget of meshwright.istio.istio_mesh.",
         )
     for budget in budgets:
         allowed, expected = number(budget, "status", "disruptionsAllowed"), number(budget, "status", "expectedPods")
@@ -194,7 +194,8 @@ def _scaling(plane: mesh.ControlPlane, scaler: Obj) -> Iterator[Finding]:
                 f"{ref(scaler)} cannot scale istiod: {condition.get('reason', 'no reason given')}.",
                 (ref(scaler), plane.ref),
                 (f"{kind}=False: {condition.get('message', '')}",),
-                "Install the metrics server, or give istio_mesh replicas instead of autoscaling.",
+                "Install the metrics server, or set istiod.replicas of meshwright.istio.istio_mesh, not "
+                "istiod.autoscale.",
             )
     most, current = number(scaler, "spec", "maxReplicas"), number(scaler, "status", "currentReplicas")
     if most > 1 and current >= most and number(scaler, "status", "desiredReplicas") >= most:
@@ -203,7 +204,7 @@ def _scaling(plane: mesh.ControlPlane, scaler: Obj) -> Iterator[Finding]:
             f"{ref(scaler)} has reached its maximum of {most} replicas: istiod cannot grow further.",
             (ref(scaler), plane.ref),
             (f"currentReplicas {current}, maxReplicas {most}",),
-            "Raise autoscaling max of meshwright.istio.istio_mesh, or istiod's resources.",
+            "Raise istiod.autoscale.max of meshwright.istio.istio_mesh, or istiod.resources.",
         )
 
 

@@ -17,7 +17,9 @@ from .snapshot import Obj, Snapshot, annotations_of, name_of, ref
 from .versions import Version, parse
 
 _CATEGORY = "gateways"
-_REMEDY = "Set gateway_api of meshwright.istio.istio_mesh, or have the platform that owns these CRDs upgrade them."
+_REMEDY = (
+    "Set gateway_api.version of meshwright.istio.istio_mesh, or have the platform that owns these CRDs upgrade them."
+)
 
 
 def gateway_api(snapshot: Snapshot) -> Iterator[Finding]:

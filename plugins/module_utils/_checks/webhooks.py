@@ -181,7 +181,7 @@ def default_validator(snapshot: Snapshot) -> Iterator[Finding]:
             "There is no default validator: Istio configuration that names no revision is not validated.",
             tuple(plane.ref for plane in planes),
             ("no validating webhook of Istio takes objects without the label istio.io/rev",),
-            "Create the tag default (Sail: IstioRevisionTag default; Helm: base.defaultRevision).",
+            "Create the tag default (Sail: IstioRevisionTag default; Helm: values.base.defaultRevision).",
         )
     for hook in found:
         problem = dead_service(snapshot, hook)
@@ -193,7 +193,8 @@ def default_validator(snapshot: Snapshot) -> Iterator[Finding]:
                 + ("no Istio configuration can be changed." if fails else "bad configuration is let in."),
                 (hook.ref,),
                 (problem, f"failurePolicy {hook.body.get('failurePolicy', 'Fail')}"),
-                "Set default_revision to a revision that exists (Helm: base.defaultRevision), or move the tag default.",
+                "Point it at a revision that exists: values.base.defaultRevision of meshwright.istio.istio_mesh, or "
+                "the tag default.",
             )
 
 

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes docs/checks.md from the registry of checks; `--check` only says whether it is up to date.
+
+python tools/checks_page.py [--check]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "build" / "collections"))
+
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.model import Check  # noqa: E402
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.registry import CATEGORIES, CHECKS  # noqa: E402
+
+PAGE = ROOT / "docs" / "checks.md"
+_INTRODUCTION = """\
+# The checks of mesh_verify
+
+<!-- Written by tools/checks_page.py from plugins/module_utils/_checks: change it there. -->
+
+`meshwright.istio.mesh_verify` takes one snapshot of a cluster and runs these checks over it. Select them by identifier
+(`MW0017`), by number (`17`) or by category (`webhooks`), with `checks` and `skip`. The identifiers are stable.
+
+| Status | |
+|---|---|
+| passed | looked at, and neither an error nor a warning was found |
+| warning | found something that should be mended, and works today |
+| failed | found something that is broken, or breaks at the next turn |
+| unknown | could not see what it needs: the reason names the missing right, or what did not answer; it never passes |
+| skipped | there is nothing here for it to look at, and the reason says why |
+
+A finding has a severity (error, warning, info), the objects concerned, the evidence that was read, and a remedy: a
+command, or an option of this collection. All that is read is read through the Kubernetes API; nothing is written.
+
+"""
+
+# What a source needs, as RBAC has it; discovery needs no right of its own.
+RIGHTS: dict[str, str] = {
+    "api": "discovery",
+    "crds": "list customresourcedefinitions.apiextensions.k8s.io",
+    "nodes": "list nodes",
+    "namespaces": "list namespaces",
+    "istiods": "list deployments.apps in all namespaces",
+    "daemonsets": "list daemonsets.apps in all namespaces",
+    "mutating_webhooks": "list mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "validating_webhooks": "list validatingwebhookconfigurations.admissionregistration.k8s.io",
+    "proxies": "list pods in all namespaces",
+    "autoscalers": "list horizontalpodautoscalers.autoscaling where istiod runs",
+    "disruption_budgets": "list poddisruptionbudgets.policy where istiod runs",
+    "services": "list services where istiod runs",
+    "endpoint_slices": "list endpointslices.discovery.k8s.io where istiod runs",
+    "component_pods": "list pods where istiod, istio-cni and ztunnel run",
+    "sail_cnis": "list istiocnis.sailoperator.io",
+    "sail_ztunnels": "list ztunnels.sailoperator.io",
+}
+
+
+def page() -> str:
+    """The page's text."""
+    parts = [_INTRODUCTION, "| Check | | Category |\n|---|---|---|\n"]
+    parts += [f"| [{check.id}](#{check.id.lower()}) | {check.title} | {check.category} |\n" for check in CHECKS]
+    for category in CATEGORIES:
+        parts.append(f"\n## {category.capitalize()}\n")
+        parts += [_section(check) for check in CHECKS if check.category == category]
+    return "".join(parts)
+
+
+def _section(check: Check) -> str:
+    rights = "; ".join(RIGHTS[source] for source in check.sources)
+    return (
+        f"\n### {check.id}\n\n" + _filled(f"**{check.title}.** {check.docs}") + "\n\n"
+        f"- Reports at worst: {check.severity}\n" + _filled(f"- Reads: {rights}", "  ") + "\n"
+    )
+
+
+def _filled(text: str, indent: str = "") -> str:
+    return "\n".join(textwrap.wrap(text, 118, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is out of date")
+    arguments = parser.parse_args()
+    if not arguments.check:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(page(), encoding="utf-8")
+        return 0
+    if not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != page():
+        print("docs/checks.md is out of date: run python tools/checks_page.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
