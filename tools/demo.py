@@ -28,6 +28,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "playbooks" / "site.yml"
 SAMPLE = ROOT / "tools" / "sample.yml"
+# What is installed on a cluster of one's own, unless ARGS="-e control_plane_version=..." says otherwise.
+VERSION = "1.31.1"
 # What could name a cluster, credentials for one, or settings that change how it is reached.
 _POINTERS = ("KUBECONFIG", "KUBERNETES_", "K8S_AUTH_", "HELM_", "ANSIBLE_", "KUBE_")
 
@@ -97,7 +99,8 @@ def on_own_cluster(context: str, confirmed: str, arguments: list[str]) -> int:
     confirm(context, confirmed, server)
     print(f"demo: context {context}, server {server}, from {kubeconfig}", flush=True)
     env = scrubbed(os.environ, kubeconfig)
-    return play({"mesh_kubeconfig": kubeconfig, "mesh_context": context}, env, arguments)
+    variables = {"mesh_kubeconfig": kubeconfig, "mesh_context": context, "control_plane_version": VERSION}
+    return play(variables, env, arguments)
 
 
 def on_embedded_cluster(name: str, arguments: list[str]) -> int:
