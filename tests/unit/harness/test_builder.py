@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the programs' cache is keyed by, and which Go is recent enough."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.harness import builder
+from tests.harness.builder import Program, content_hash
+from tests.harness.toolchain import parse_version
+
+OWN = Program("own", "family", "./own", ("pkg.version=1",))
+FOREIGN = Program("foreign", "family", "example.org/cmd/foreign")
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Path:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "main.go").write_text("package main")
+    (tmp_path / "go.mod").write_text("module m")
+    (tmp_path / "go.sum").write_text("")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "own_changes", "foreign_changes"),
+    [
+        ("go.mod", "module other", True, True),
+        ("go.sum", "sum", True, True),
+        ("own/main.go", "package main // more", True, False),
+        ("own/second.go", "package main", True, False),
+        ("README.md", "words", False, False),
+    ],
+)
+def test_key_follows_content(family: Path, file: str, text: str, own_changes: bool, foreign_changes: bool) -> None:
+    before = [content_hash(program, family, "1.26.0") for program in (OWN, FOREIGN)]
+    (family / file).write_text(text)
+    after = [content_hash(program, family, "1.26.0") for program in (OWN, FOREIGN)]
+    assert [a != b for a, b in zip(before, after, strict=True)] == [own_changes, foreign_changes]
+
+
+def test_key_follows_flags_package_and_go(family: Path) -> None:
+    keys = {
+        content_hash(OWN, family, "1.26.0"),
+        content_hash(OWN, family, "1.26.1"),
+        content_hash(replace(OWN, values=("pkg.version=2",)), family, "1.26.0"),
+        content_hash(FOREIGN, family, "1.26.0"),
+    }
+    assert len(keys) == 4
+
+
+def test_key_does_not_follow_the_place(family: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("elsewhere")
+    for name in ("go.mod", "go.sum"):
+        (other / name).write_text((family / name).read_text())
+    assert content_hash(FOREIGN, family, "1.26.0") == content_hash(FOREIGN, other, "1.26.0")
+
+
+def test_every_family_is_committed_with_its_pins() -> None:
+    for program in builder.PROGRAMS:
+        assert (builder.FAMILIES / program.family / "go.mod").is_file(), program
+        assert (builder.FAMILIES / program.family / "go.sum").is_file(), program
+
+
+def test_the_two_istiods_differ_only_in_their_version() -> None:
+    first, second = (p for p in builder.PROGRAMS if p.name.startswith("istiod-"))
+    assert first.package == second.package
+    assert [value.replace("1.31.1", "1.32.0") for value in first.values] == list(second.values)
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("go version go1.26.8 linux/amd64", (1, 26, 8)),
+        ("go version go1.27 linux/arm64", (1, 27)),
+        ("go version devel go1.28-abc", (1, 28)),
+        ("command not found", None),
+    ],
+)
+def test_go_version(text: str, version: tuple[int, ...] | None) -> None:
+    assert parse_version(text) == version
