@@ -46,7 +46,7 @@ ROLES = [
         "istio_mesh",
         "Installs, upgrades or removes an Istio mesh",
         [
-            "Runs M(meshwright.istio.istio_mesh#module) once: CRDs, istiod and, where the mode asks for them, "
+            "Runs M(meshwright.istio.istio_mesh) once: CRDs, istiod and, where the mode asks for them, "
             "istio-cni and ztunnel.",
             "Each variable is the option of that name. Which cluster is meant is said by C(module_defaults) for "
             "C(group/meshwright.istio.istio), as the playbooks here do, or by C(K8S_AUTH_*) in the environment.",
