@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .._errors import ApiError, SettleTimeout
@@ -21,7 +22,7 @@ from .live import Obj, Target, observe, target
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 3.0
 # Seconds for gathering evidence once the time to wait is over.
-_EVIDENCE_TIME = 15.0
+_EVIDENCE_TIME = 10.0
 _LISTED = 20
 
 Ref = tuple[Kind, str | None, str]
@@ -35,22 +36,27 @@ def settle(client: Client, refs: Sequence[Ref], *, deadline: Deadline) -> None:
     """
     waiting: dict[Target, str] = {target(*ref): "not looked at yet" for ref in refs}
     patient = client.with_deadline(deadline)
+    seen: dict[Target, Obj] = {}
     pause = _FIRST_PAUSE
-    while True:
+    while not deadline.passed:
         try:
             seen = observe(patient, waiting)
         except ApiError:
             if not deadline.passed:
                 raise
-            # The last look was cut short; what was seen before stands.
-            raise _timed_out(client, waiting, {}, deadline) from None
+            break
         waiting = _unready(waiting, seen)
         if not waiting:
             return
-        if deadline.passed:
-            raise _timed_out(client, waiting, seen, deadline)
         deadline.sleep(pause)
         pause = min(_LONGEST_PAUSE, pause * 1.5)
+    late = client.with_deadline(Deadline(_EVIDENCE_TIME))
+    # Should this last look fail, what was seen before stands.
+    with suppress(ApiError):
+        seen = observe(late, waiting)
+        waiting = _unready(waiting, seen)
+    if waiting:
+        raise _timed_out(late, waiting, seen, deadline)
 
 
 def _unready(waiting: Iterable[Target], seen: dict[Target, Obj]) -> dict[Target, str]:
@@ -69,7 +75,7 @@ def _timed_out(
 ) -> SettleTimeout:
     """The error, with whatever evidence can still be had."""
     shown = dict(list(waiting.items())[:_LISTED])
-    proofs = evidence(client.with_deadline(Deadline(_EVIDENCE_TIME)), {one: seen[one] for one in shown if one in seen})
+    proofs = evidence(client, {one: seen[one] for one in shown if one in seen})
     unready: list[dict[str, Any]] = []
     lines = []
     for one, reason in shown.items():

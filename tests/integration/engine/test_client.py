@@ -115,9 +115,9 @@ def test_patching_what_is_missing(client: Client, namespace: str) -> None:
 def test_scaling_by_the_subresource(client: Client, namespace: str) -> None:
     client.create(deployment(namespace))
     scale = client.patch(
-        kinds.DEPLOYMENT, "web", namespace, {"spec": {"replicas": 0}}, resource_version=None, subresource="scale"
+        kinds.DEPLOYMENT, "web", namespace, {"spec": {"replicas": 3}}, resource_version=None, subresource="scale"
     )
-    assert (scale["kind"], scale["spec"]) == ("Scale", {"replicas": 0})
+    assert (scale["kind"], scale["spec"]) == ("Scale", {"replicas": 3})
 
 
 def test_create_replace_and_a_stale_replace(client: Client, namespace: str) -> None:
