@@ -64,7 +64,7 @@ class Connection:
 
     @property
     def server(self) -> str:
-        return str(self._config.host).rstrip("/")
+        return self._server
 
     @property
     def context(self) -> str:
@@ -145,6 +145,9 @@ class Connection:
         else:
             self._load_from_pod(config)
         self._override(config)
+        # Kept apart: the package's hook that refreshes a token also puts the kubeconfig's own server back, which would
+        # send the second request of a task with `host` to another cluster.
+        self._server = str(config.host).rstrip("/")
         self._impersonation = _impersonation(options, self._context)
         self._config = config
         try:

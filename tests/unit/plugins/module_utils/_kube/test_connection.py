@@ -96,6 +96,14 @@ def test_the_task_goes_before_the_kubeconfig(tmp_path: Path) -> None:
     assert (connection.server, connection.headers()) == ("https://front", [("authorization", "Bearer mine")])
 
 
+def test_the_tasks_host_outlives_a_refresh_of_the_token(tmp_path: Path) -> None:
+    path = write(tmp_path / "kc", {"token": "t"})
+    connection = connect(ConnectionOptions(kubeconfig=path, host="https://other"))
+    for _ in range(2):
+        assert connection.headers() == [("authorization", "Bearer t")]
+        assert connection.server == "https://other"
+
+
 def test_basic_authentication() -> None:
     connection = connect(ConnectionOptions(host="https://x", username="me", password="hush"))
     assert connection.headers() == [("authorization", "Basic " + base64.b64encode(b"me:hush").decode())]
