@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 from .._errors import Forbidden
 from .._kube.client import Client
-from .._kube.kinds import CRD, Kind
+from .._kube.kinds import CRD, SECRET, Kind
 
 Obj = dict[str, Any]
 
-# From this many objects of one kind in one namespace a LIST is cheaper than a GET for each.
+# From this many objects of one kind in one namespace a LIST is cheaper than a GET for each. Secrets may have
+# Helm's releases among them, megabytes of them.
 _LIST_FROM = 3
+_LIST_SECRETS_FROM = 20
 
 
 class Target(NamedTuple):
@@ -48,7 +50,7 @@ def observe(client: Client, targets: Iterable[Target]) -> dict[Target, Obj]:
     bulks: list[list[Target]] = []
     for (kind, _), group in groups.items():
         # CRDs are large, and clusters hold many that are not asked for.
-        if len(group) >= _LIST_FROM and kind != CRD:
+        if kind != CRD and len(group) >= (_LIST_SECRETS_FROM if kind == SECRET else _LIST_FROM):
             bulks.append(group)
         else:
             singles += group

@@ -13,17 +13,18 @@ this very plan) is validated against the CRD's schema, or only predicted here, a
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from .._errors import Invalid, NotFound
+from .._errors import Forbidden, Invalid, NotFound
 from .._kube.client import Client, Deadline
-from .._kube.kinds import CRD, NAMESPACE
+from .._kube.kinds import CRD, NAMESPACE, Kind
 from . import differ, schema
 from .items import Item, for_all, items_of, raise_all
 from .live import Obj, observe
-from .order import WAVES
+from .order import WAVES, wave
 from .plan import Step
 from .removal import Removal, wait_until_gone
 from .settle import settle
@@ -40,6 +41,8 @@ class ObjectEngine:
         self.client = client
         self.manager = manager
         self.force_conflicts = force_conflicts
+        self._crds: dict[str, Obj | None] = {}
+        self._crds_lock = threading.Lock()
 
     # -- present -------------------------------------------------------------------------------------
 
@@ -116,10 +119,24 @@ class ObjectEngine:
 
     def _predict_unseen(self, item: Item, reason: str) -> None:
         """Predict what no server can judge yet: by the desired CRD's schema if there is one, else as written."""
-        found = schema.served_schema(item.crd, item.target.kind.version) if item.crd else None
+        crd = item.crd or self._served_crd(item.target.kind)
+        found = schema.served_schema(crd, item.target.kind.version) if crd else None
         if found is not None:
             _raise_problems(item, schema.validate(item.obj, found))
         item.step = self._step(item, item.live, item.obj, "schema" if found else "local", reason)
+
+    def _served_crd(self, kind: Kind) -> Obj | None:
+        """The CRD by which the server serves a kind; None for built-in kinds, or when it may not be read."""
+        if "." not in kind.group or wave(kind) != WAVES - 1:
+            return None
+        name = kind.resource
+        with self._crds_lock:
+            if name not in self._crds:
+                try:
+                    self._crds[name] = self.client.get(CRD, name)
+                except Forbidden:
+                    self._crds[name] = None
+            return self._crds[name]
 
     def _step(self, item: Item, live: Obj | None, predicted: Obj, by: Any, reason: str = "") -> Step:
         before, after = differ.before_after(live, predicted)
@@ -159,6 +176,7 @@ class ObjectEngine:
             return
         for item in crds:
             self.client.forget_kinds(str(item.obj["spec"].get("group")))
+            self._crds.pop(item.target.name, None)
         settle(self.client, [(CRD, None, item.target.name) for item in crds], deadline=self.client.deadline)
 
     # -- absent --------------------------------------------------------------------------------------
@@ -191,6 +209,6 @@ def _raise_problems(item: Item, problems: list[schema.Problem]) -> None:
         status=422,
         verb="apply",
         target=item.label,
-        hint="It was held against the schema of the CRD that comes with it.",
+        hint="It was held against its CRD's schema, since the server cannot be asked yet.",
         details={"unknown_fields": unknown} if unknown else {},
     )

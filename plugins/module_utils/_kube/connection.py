@@ -80,9 +80,14 @@ class Connection:
                 headers.append((setting["key"], setting["value"]))
         return headers + self._impersonation
 
-    def reload(self) -> bool:
-        """Read the credentials anew, after a 401: tokens rotate. False when that was done just now."""
+    def reload(self, asked_at: float) -> bool:
+        """Read the credentials anew, since a request of that time (`time.monotonic`) met a 401: tokens rotate.
+
+        True when they are newer than the request, also by another thread's doing; False when they were fresh already.
+        """
         with self._lock:
+            if self._loaded_at > asked_at:
+                return True
             if time.monotonic() - self._loaded_at < _RELOAD_EVERY:
                 return False
             self._load()

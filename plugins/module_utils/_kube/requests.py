@@ -66,10 +66,11 @@ class Requests:
             if deadline.passed:
                 raise self._too_late(request, deadline, attempt, outcome)
             attempt += 1
+            asked_at = time.monotonic()
             outcome = self._attempt(method, url, sent_headers, content, deadline, timeout)
             self._count(method, outcome)
             if isinstance(outcome, Response):
-                if outcome.status == 401 and attempt == 1 and self.connection.reload():
+                if outcome.status == 401 and attempt == 1 and self.connection.reload(asked_at):
                     continue
                 if outcome.status < 400:
                     return outcome, attempt

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils import _errors as errors
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.objects import ObjectEngine
-from ansible_collections.meshwright.istio.plugins.module_utils._kube import kinds
+from ansible_collections.meshwright.istio.plugins.module_utils._kube import connection, kinds
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client, Deadline
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.connection import ConnectionOptions, connect
 
@@ -155,3 +158,22 @@ def test_something_that_is_no_api_server(cluster: Embedded) -> None:
     with pytest.raises(errors.ApiError) as caught:
         client.version()
     assert "version" in str(caught.value)
+
+
+def test_a_token_that_was_replaced(
+    cluster: Embedded, ca_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Token files rotate: after a 401 they are read again, by all threads that met it."""
+    monkeypatch.setattr(connection, "_RELOAD_EVERY", 0.0)
+    (tmp_path / "token").write_text("of yesterday")
+    config = {
+        "current-context": "x",
+        "clusters": [{"name": "x", "cluster": {"server": cluster.server, "certificate-authority": ca_file}}],
+        "users": [{"name": "x", "user": {"tokenFile": "token"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    client = Client(connect(ConnectionOptions(kubeconfig=str(tmp_path / "kubeconfig"))), deadline=Deadline(20))
+    (tmp_path / "token").write_text(cluster.state["tokens"]["admin"])
+    seen = client.many(lambda name: client.get(kinds.NAMESPACE, name), ["default", "kube-system"] * 8)
+    assert all(seen)

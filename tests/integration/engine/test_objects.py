@@ -234,6 +234,17 @@ def test_a_custom_resource_is_held_against_the_crd_that_comes_with_it(
     assert proxy.count("PATCH", dry_run=False) == 0
 
 
+def test_a_custom_resource_whose_namespace_is_missing_is_held_against_the_crd_there_is(
+    engine: ObjectEngine, fresh: str
+) -> None:
+    widgets = crd(f"{fresh}s", kind="Fresh")
+    engine.apply([widgets])
+    steps = engine.plan([namespace(fresh), custom(widgets, fresh)])
+    assert [(step.action, step.predicted_by) for step in steps] == [("create", "server"), ("create", "schema")]
+    with pytest.raises(errors.Invalid, match=r"spec\.colour: unknown field"):
+        engine.plan([namespace(fresh), custom(widgets, fresh, colour="red")])
+
+
 def test_a_crd_that_grows_and_a_resource_that_needs_it(engine: ObjectEngine, namespace: str, fresh: str) -> None:
     widgets = crd(f"{fresh}s", kind="Fresh")
     engine.apply([widgets, custom(widgets, namespace)])

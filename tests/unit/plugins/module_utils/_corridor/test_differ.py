@@ -454,6 +454,16 @@ def test_a_new_object_has_an_empty_before() -> None:
     assert differ.before_after(None, config_map(a="1")) == ({}, config_map(a="1"))
 
 
+def test_a_crds_schema_is_shown_as_a_digest() -> None:
+    before, after = differ.before_after(
+        crd(versions=[{"name": "v1", "schema": {"openAPIV3Schema": {"type": "object"}}}]),
+        crd(versions=[{"name": "v1", "schema": {"openAPIV3Schema": {}}}]),
+    )
+    shown = [side["spec"]["versions"][0]["schema"] for side in (before, after)]
+    assert all(text.startswith("(sha256 ") for text in shown)
+    assert shown[0] != shown[1]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
