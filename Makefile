@@ -98,7 +98,7 @@ dist:
 
 changelog: ## make CHANGELOG.rst and .md from the fragments, at release time
 	@$(PYTHON) tools/make_venv.py run lint
-	@cd $(OURS) && $(CLEAN) $(CURDIR)/$(BIN)/antsibull-changelog release
+	@cd $(OURS) && $(CLEAN) PATH="$(CURDIR)/$(BIN):$$PATH" antsibull-changelog release
 
 clean:
 	rm -rf build/venv build/bench-venv build/collections build/sanity build/dist build/mypy build/pytest
