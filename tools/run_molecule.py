@@ -4,7 +4,7 @@
 
 """Runs Molecule over all scenarios, on one embedded cluster that the default scenario makes and removes.
 
-    python tools/run_molecule.py [arguments for molecule; default: test --all]
+python tools/run_molecule.py [arguments for molecule; default: test --all]
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     arguments = sys.argv[1:] or ["test", "--all"]
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("K8S_AUTH_", "HELM_", "MOLECULE_"))}
+    pointers = ("K8S_AUTH_", "HELM_", "MOLECULE_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(pointers)}
     env |= {
         "MESHWRIGHT_ROOT": str(ROOT),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),

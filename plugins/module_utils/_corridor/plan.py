@@ -67,7 +67,12 @@ class Plan:
     def diff(self) -> list[dict[str, Any]]:
         """Ansible's diff: one entry for each step that changes something."""
         return [
-            {"before_header": step.name, "after_header": step.name, "before": step.before or {}, "after": step.after or {}}
+            {
+                "before_header": step.name,
+                "after_header": step.name,
+                "before": step.before or {},
+                "after": step.after or {},
+            }
             for step in self.steps
             if step.changes
         ]
