@@ -110,6 +110,11 @@ class CheckResult:
         }
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 namespace`, `3 namespaces`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def bounded(text: str, most: int = _LONGEST_TEXT) -> str:
     """The text on one line, cut to a length that a result can carry."""
     line = " ".join(text.split())

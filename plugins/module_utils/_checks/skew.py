@@ -89,7 +89,8 @@ def _proxies(snapshot: Snapshot, planes: Sequence[mesh.ControlPlane], unknown: l
             continue
         yield Finding(
             "info" if supported(version, target) else "warning",
-            f"{len(workloads)} proxies are {version}, their istiod (revision {revision}) is {target}"
+            f"{len(workloads)} {'proxy is' if len(workloads) == 1 else 'proxies are'} {version}, istiod (revision "
+            f"{revision}) {target}"
             + (": supported, a restart brings them up." if supported(version, target) else ": not supported."),
             tuple(sorted(set(workloads))),
             (f"proxies {version}", f"istiod {target}"),

@@ -76,14 +76,24 @@ def _finding(finding: Finding) -> list[str]:
     lead = " " * _BENEATH
     lines = _wrapped(finding.title, f"{lead}{finding.severity}: ", lead + "  ")
     if finding.objects:
-        shown = ", ".join(finding.objects[:_MOST_SHOWN])
-        more = f" and {len(finding.objects) - _MOST_SHOWN} more" if len(finding.objects) > _MOST_SHOWN else ""
-        lines += _wrapped(shown + more, f"{lead}  objects   ", f"{lead}            ")
+        lines += _wrapped(_objects(finding.objects), f"{lead}  objects   ", f"{lead}            ")
     for place, text in enumerate(finding.evidence[:_MOST_SHOWN]):
         lines += _wrapped(text, f"{lead}  {'seen' if not place else '':<10}", f"{lead}            ")
     if finding.remedy:
         lines += _wrapped(finding.remedy, f"{lead}  {'remedy':<10}", f"{lead}            ")
     return lines
+
+
+def _objects(labels: Sequence[str]) -> str:
+    """`Namespace a, b, Pod c/d`: the kind once, then the names."""
+    shown: list[str] = []
+    kind = ""
+    for label in labels[:_MOST_SHOWN]:
+        same = label.partition(" ")[0] == kind
+        kind = label.partition(" ")[0]
+        shown.append(label.partition(" ")[2] if same else label)
+    more = f" and {len(labels) - _MOST_SHOWN} more" if len(labels) > _MOST_SHOWN else ""
+    return ", ".join(shown) + more
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:

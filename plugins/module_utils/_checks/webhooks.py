@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from . import mesh, selectors
-from .model import Check, Finding, NotApplicable
+from .model import Check, Finding, NotApplicable, counted
 from .snapshot import Snapshot, dig, labels_of, name_of, ref
 
 _CATEGORY = "webhooks"
@@ -120,31 +120,37 @@ def overlaps(snapshot: Snapshot) -> Iterator[Finding]:
     synthetic += [{**base, "istio.io/rev": revision} for base in _NAMESPACE_LABELS for revision in revisions]
     pods = [dict(base) for base in _POD_LABELS]
     pods += [{**base, "istio.io/rev": revision} for base in _POD_LABELS for revision in revisions]
-    # by the webhooks that overlap: the namespaces where it happens today, and labels with which it would
+    # by the configurations that overlap: the namespaces where it happens today, and labels with which it would
     today: dict[tuple[str, ...], set[str]] = {}
-    possible: dict[tuple[str, ...], str] = {}
+    possible: dict[tuple[str, ...], list[str]] = {}
     for name, labels in real.items():
         # a pod without labels of Istio's stands for what runs there
         both = _both(injectors, labels, {})
         if both:
-            today.setdefault(both, set()).add(name)
+            today.setdefault(_configurations(both), set()).add(name)
     for labels in (*synthetic, *real.values()):
         for pod in pods:
             both = _both(injectors, labels, pod)
-            if both:
-                possible.setdefault(both, f"namespace {_shown(labels)}, pod {_shown(pod)}")
-    for both in sorted(possible):
-        namespaces = sorted(today.get(both, ()))
-        configurations = sorted({entry.rpartition("/")[0] for entry in both})
-        names = ", ".join(f"MutatingWebhookConfiguration {name}" for name in configurations)
+            example = f"namespace {_shown(labels)}, pod {_shown(pod)}: {', '.join(both)}"
+            if both and example not in possible.setdefault(_configurations(both), []):
+                possible[_configurations(both)].append(example)
+    for configurations, examples in sorted(possible.items()):
+        namespaces = sorted(today.get(configurations, ()))
         yield Finding(
             "error" if namespaces else "warning",
-            f"Injectors overlap: one pod would be injected by {len(both)} webhooks ({', '.join(configurations)})"
-            + (f", today in {len(namespaces)} namespaces." if namespaces else "."),
-            (*names.split(", "), *(f"Namespace {name}" for name in namespaces)),
-            (f"webhooks {', '.join(both)}", f"for example {possible[both]}"),
+            f"Injectors overlap: one pod would be injected more than once, by {' and '.join(configurations)}"
+            + (f", today in {counted(len(namespaces), 'namespace')}." if namespaces else "."),
+            (
+                *(f"MutatingWebhookConfiguration {name}" for name in configurations),
+                *(f"Namespace {name}" for name in namespaces),
+            ),
+            tuple(examples),
             "Keep one injector for each revision or tag: delete the stale configuration, or move the tag.",
         )
+
+
+def _configurations(both: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({entry.partition("/")[0] for entry in both}))
 
 
 def _both(injectors: list[mesh.Webhook], namespace: Mapping[str, str], pod: Mapping[str, str]) -> tuple[str, ...]:

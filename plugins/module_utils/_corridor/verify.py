@@ -64,9 +64,10 @@ def shown(results: Sequence[CheckResult], seen: Snapshot, attempts: int) -> dict
 
 
 def _hint(results: Sequence[CheckResult]) -> str:
-    """The first remedy: what to do next."""
-    for result in results:
-        for finding in result.findings:
-            if finding.severity != "info" and finding.remedy:
-                return f"Remedy: {finding.remedy}"
+    """The remedy of the worst finding, the first of them: what to do next."""
+    for severity in ("error", "warning"):
+        for result in results:
+            for finding in result.findings:
+                if finding.severity == severity and finding.remedy:
+                    return f"Remedy: {finding.remedy}"
     return "The result's findings and table have all of it."

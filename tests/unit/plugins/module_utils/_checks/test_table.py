@@ -52,6 +52,12 @@ def test_a_mesh_that_cannot_be_seen_has_no_heading() -> None:
     assert heading(Snapshot()) == ""
 
 
+def test_a_kind_is_named_once() -> None:
+    finding = Finding("error", "x", ("Pod a/b", "Pod a/c", "Node d", "Pod e/f"))
+    lines = table([CheckResult(BY_ID["MW0010"], "failed", "", (finding,))])
+    assert any(line.endswith("Pod a/b, a/c, Node d, Pod e/f") for line in lines)
+
+
 def test_many_findings_are_counted() -> None:
     findings = tuple(Finding("warning", f"number {number}") for number in range(25))
     lines = table([CheckResult(BY_ID["MW0010"], "warning", "", findings)])

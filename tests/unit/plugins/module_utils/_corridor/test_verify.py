@@ -71,6 +71,12 @@ def test_failing_carries_the_whole_result(monkeypatch: pytest.MonkeyPatch) -> No
     }
 
 
+def test_the_remedy_told_is_that_of_the_worst_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(walk.VerifyFailed) as caught:
+        verify(monkeypatch, [stuck()], checks=["7", "10"])
+    assert caught.value.hint.startswith("Remedy: kubectl")
+
+
 def test_never_failing_has_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verify(monkeypatch, [stuck()], fail_on="never")["summary"]["failed"] == 1
 
