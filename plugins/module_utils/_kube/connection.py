@@ -25,7 +25,7 @@ from . import kubeconfig
 from .answers import Response
 from .options import CONNECTION_SPEC as CONNECTION_SPEC
 from .options import ConnectionOptions as ConnectionOptions
-from .retries import TransportError
+from .transport import transport_error
 
 HAS_KUBERNETES = True
 KUBERNETES_IMPORT_ERROR: str | None = None
@@ -118,7 +118,7 @@ class Connection:
                 redirect=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            raise _transport_error(error, self.server) from error
+            raise transport_error(error, self.server) from error
         return Response(answer.status, answer.data, answer.headers)
 
     def write_kubeconfig(self, path: str) -> None:
@@ -267,39 +267,6 @@ def connect(options: ConnectionOptions, *, threads: int = 8) -> Connection:
     Raises BadInput for a missing kubeconfig or context, naming what there is.
     """
     return Connection(options, threads=threads)
-
-
-def _transport_error(error: Exception, server: str) -> TransportError:
-    """What went wrong on the wire, in words, and whether the request may have been carried out all the same."""
-    seen = urllib3.exceptions
-    reason = getattr(error, "original_error", None) or error
-    text = str(reason)
-    if isinstance(error, seen.SSLError | seen.ProxyError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return TransportError(
-            f"its certificate is not trusted ({text})",
-            maybe_done=False,
-            fatal=True,
-            hint="Give the CA with `ca_cert` (K8S_AUTH_SSL_CA_CERT) or in the kubeconfig.",
-        )
-    if isinstance(error, seen.SSLError):
-        wrong = "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text
-        return TransportError(
-            f"TLS failed ({text})", maybe_done=False, fatal=wrong, hint="Does it speak HTTPS?" if wrong else ""
-        )
-    if isinstance(error, seen.LocationParseError | seen.URLSchemeUnknown):
-        return TransportError(f"{server} is not a URL one can connect to", maybe_done=False, fatal=True)
-    if isinstance(error, seen.NameResolutionError):
-        return TransportError("its name cannot be resolved", maybe_done=False)
-    if isinstance(error, seen.NewConnectionError):
-        cause = error.__cause__ or error.__context__
-        return TransportError(str(getattr(cause, "strerror", None) or "connection failed"), maybe_done=False)
-    if isinstance(error, seen.ConnectTimeoutError):
-        return TransportError("connecting timed out", maybe_done=False)
-    if isinstance(error, seen.ProxyError):
-        return TransportError(f"the proxy failed ({text})", maybe_done=False)
-    if isinstance(error, seen.ReadTimeoutError):
-        return TransportError("it did not answer in time")
-    return TransportError(f"the connection broke ({text})")
 
 
 def _kubeconfig_source(options: ConnectionOptions) -> tuple[str, str]:

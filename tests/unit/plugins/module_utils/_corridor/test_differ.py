@@ -72,7 +72,7 @@ def deployment(**container: Any) -> Obj:
 
 HTTP = {"name": "http", "port": 80}
 DNS = {"name": "dns", "port": 53, "protocol": "UDP"}
-TWO_PORTS = {
+TWO_PORTS: Obj = {
     'k:{"port":53,"protocol":"UDP"}': {".": {}, "f:name": {}, "f:port": {}, "f:protocol": {}},
     'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:name": {}, "f:port": {}},
 }

@@ -117,7 +117,7 @@ def test_a_host_must_be_a_url() -> None:
 @pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
 def test_a_missing_file_names_its_option(option: str) -> None:
     with pytest.raises(BadInput, match=f"`{option}` names /nowhere"):
-        connect(ConnectionOptions(host="https://x", **{option: "/nowhere"}))
+        connect(ConnectionOptions.from_params({"host": "https://x", option: "/nowhere"}))
 
 
 def test_impersonation_of_the_task_and_of_the_kubeconfig(tmp_path: Path) -> None:

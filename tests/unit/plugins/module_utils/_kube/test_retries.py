@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._kube import retries
@@ -83,7 +84,7 @@ def test_a_server_never_seen_is_given_up_sooner() -> None:
 def test_retry_after_is_a_lower_bound(header: str, low: float, high: float) -> None:
     outcome = status(429, **{"Retry-After": header})
     for jitter in (0.0, 0.5, 0.999):
-        wait = retries.delay(outcome, READ, attempt=1, elapsed=0, server_seen=True, jitter=lambda jitter=jitter: jitter)
+        wait = retries.delay(outcome, READ, attempt=1, elapsed=0, server_seen=True, jitter=partial(float, jitter))
         assert wait is not None
         assert low <= wait <= high
 
