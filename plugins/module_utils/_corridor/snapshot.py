@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 from .._checks import mesh
@@ -133,14 +134,15 @@ def _component_pods(client: Client, seen: Snapshot) -> Iterator[Obj]:
 
 
 def _proxies(client: Client, seen: Snapshot) -> Iterator[Obj]:
-    for pod in _pods(client, kinds.POD.path(), _PROXY_LABEL):
+    # There may be ten thousand: of each only who it is, and what it runs.
+    for pod in _pods(client, kinds.POD.path(), _PROXY_LABEL, states=False):
         spec = pod["spec"]
         names = {item["name"] for item in (*spec["containers"], *spec["initContainers"])}
         if "istio-proxy" in names and dig(pod, "status", "phase") not in ("Succeeded", "Failed"):
             yield pod
 
 
-def _pods(client: Client, path: str, labels: str) -> Iterator[dict[str, Any]]:
+def _pods(client: Client, path: str, labels: str, *, states: bool = True) -> Iterator[dict[str, Any]]:
     """Pods page by page, each trimmed; from the start once more when the pages outlived the server's history."""
     for attempt in (1, 2):
         found: list[dict[str, Any]] = []
@@ -148,7 +150,7 @@ def _pods(client: Client, path: str, labels: str) -> Iterator[dict[str, Any]]:
         try:
             while True:
                 page = client.raw("GET", path, query=query).json()
-                found += [trim_pod(pod) for pod in page.get("items") or ()]
+                found += [trim_pod(pod, states=states) for pod in page.get("items") or ()]
                 token = (page.get("metadata") or {}).get("continue")
                 if not token:
                     break
@@ -161,8 +163,8 @@ def _pods(client: Client, path: str, labels: str) -> Iterator[dict[str, Any]]:
         return
 
 
-def trim_pod(pod: Obj) -> dict[str, Any]:
-    """A pod in its own shape, less what no check looks at."""
+def trim_pod(pod: Obj, *, states: bool = True) -> dict[str, Any]:
+    """A pod in its own shape, less what no check looks at; without `states` also less why it is not ready."""
     kept = {key: meta(pod)[key] for key in ("name", "namespace", "labels", "deletionTimestamp") if key in meta(pod)}
     kept["annotations"] = {key: value for key, value in annotations_of(pod).items() if key in _NOTED_ANNOTATIONS}
     kept["ownerReferences"] = [
@@ -178,20 +180,26 @@ def trim_pod(pod: Obj) -> dict[str, Any]:
             "containers": _images(spec.get("containers")),
             "initContainers": _images(spec.get("initContainers")),
         },
-        "status": {
-            "phase": status.get("phase"),
-            "conditions": [
-                {key: item.get(key) for key in ("type", "status", "reason", "message") if item.get(key)}
-                for item in status.get("conditions") or ()
-            ],
-            "initContainerStatuses": _states(status.get("initContainerStatuses")),
-            "containerStatuses": _states(status.get("containerStatuses")),
-        },
+        "status": {"phase": status.get("phase"), **(_readiness(status) if states else {})},
+    }
+
+
+def _readiness(status: Obj) -> dict[str, Any]:
+    return {
+        "conditions": [
+            {key: item.get(key) for key in ("type", "status", "reason", "message") if item.get(key)}
+            for item in status.get("conditions") or ()
+        ],
+        "initContainerStatuses": _states(status.get("initContainerStatuses")),
+        "containerStatuses": _states(status.get("containerStatuses")),
     }
 
 
 def _images(containers: Any) -> list[dict[str, Any]]:
-    return [{"name": item.get("name"), "image": item.get("image")} for item in containers or ()]
+    # thousands of pods run a handful of images: intern keeps one text of each
+    return [
+        {"name": intern(str(item.get("name"))), "image": intern(str(item.get("image")))} for item in containers or ()
+    ]
 
 
 def _states(statuses: Any) -> list[dict[str, Any]]:
