@@ -11,12 +11,13 @@ import re
 import subprocess
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from . import builder, processes, stages
 from . import nodes as nodes_of
+from . import processes, stages
 from .api import Api, ApiError
 from .control_plane import Component
 from .errors import HarnessError, PortTaken
@@ -66,8 +67,7 @@ def _spawn(folders: Folders, component: Component) -> subprocess.Popen[bytes]:
     )
 
 
-def _custom_resource_definitions() -> list[dict[str, Any]]:
-    folder = builder.module_folder("kwok", "sigs.k8s.io/kwok") / "kustomize" / "crd" / "bases"
+def _custom_resource_definitions(folder: Path) -> list[dict[str, Any]]:
     names = [f"kwok.x-k8s.io_{kind.lower() if kind.endswith('s') else kind.lower() + 's'}" for kind in stages.CRD_KINDS]
     return [yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in names]
 
@@ -104,8 +104,8 @@ def _nodes_ready(api: Api, count: int) -> bool:
     return ready >= count and api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
 
 
-def start(folders: Folders, components: Mapping[str, Component], api: Api, *, nodes: int) -> None:
-    """Start everything and wait for nodes that take pods. Errors: PortTaken, HarnessError."""
+def start(folders: Folders, components: Mapping[str, Component], api: Api, *, nodes: int, crds: Path) -> None:
+    """Start everything and wait for nodes that take pods; `crds` holds kwok's CRDs. Errors: PortTaken, HarnessError."""
     running: Running = {}
 
     def spawn(name: str) -> None:
@@ -113,7 +113,7 @@ def start(folders: Folders, components: Mapping[str, Component], api: Api, *, no
 
     for name in ("etcd", "agent", "kube-apiserver"):
         spawn(name)
-    definitions = _custom_resource_definitions()
+    definitions = _custom_resource_definitions(crds)
     _wait(folders, running, "the API server was ready", lambda: is_ready(api, 2.0))
     spawn("kube-controller-manager")
     spawn("kube-scheduler")

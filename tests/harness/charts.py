@@ -51,7 +51,8 @@ def _key() -> str:
     here = Path(__file__).resolve().parent
     for path in (builder.FAMILIES / "istio" / "go.mod", here / "charts.py", here / "chart_edits.py"):
         digest.update(path.read_bytes())
-    digest.update((builder.FAMILIES / "helm" / "go.mod").read_bytes())
+    for family in ("helm", "kwok"):
+        digest.update((builder.FAMILIES / family / "go.mod").read_bytes())
     return digest.hexdigest()[:20]
 
 
@@ -79,7 +80,8 @@ def _package(helm: Path, source: Path, into: Path) -> None:
 
 
 def ensure(helm: Path, *, note: Callable[[str], None] = print) -> Path:
-    """Return the folder to serve: charts/ (index.yaml and archives) and gateway-api/{standard,older}-install.yaml.
+    """Return the folder to serve: charts/ (index.yaml and archives), gateway-api/{standard,older}-install.yaml, and
+    kwok/ with kwok's own CRDs.
 
     Errors: HarnessError when a chart is not as the edits expect, or helm fails.
     """
@@ -102,7 +104,10 @@ def ensure(helm: Path, *, note: Callable[[str], None] = print) -> Path:
             bundle = concatenate(gateway_api / "config" / "crd" / "standard")
             (crds / "standard-install.yaml").write_text(bundle)
             (crds / "older-install.yaml").write_text(set_bundle_version(bundle, OLDER_BUNDLE))
-            scratch.chmod(0o755)
+            kwok = builder.module_folder("kwok", "sigs.k8s.io/kwok")
+            shutil.copytree(kwok / "kustomize" / "crd" / "bases", scratch / "kwok", copy_function=shutil.copyfile)
+            for folder in (scratch, scratch / "kwok"):
+                folder.chmod(0o755)
             scratch.rename(target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

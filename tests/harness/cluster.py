@@ -114,7 +114,7 @@ def _start(folders: Folders, port: int | None, nodes: int, programs: Mapping[str
         "kwok": control_plane.kwok(folders, chosen, programs["kwok"]),
     }
     try:
-        bringup.start(folders, components, client(known), nodes=nodes)
+        bringup.start(folders, components, client(known), nodes=nodes, crds=repository / "kwok")
     except BaseException:
         bringup.stop(folders)
         raise

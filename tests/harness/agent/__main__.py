@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import logging
@@ -13,18 +14,19 @@ import queue
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 from .. import processes
 from ..api import Api, ApiError
-from . import egress, repository
+from . import egress, repository, trim
 from .ambient import IstioCni
 from .istiods import Istiods
 from .load_balancers import LoadBalancers
 from .proxies import Proxies
-from .watcher import Change, Watcher
+from .watcher import Change, Watcher, slim
 
 TICK_SECONDS = 0.2
 WATCHED = {"Namespace": "/api/v1/namespaces", "Service": "/api/v1/services", "Pod": "/api/v1/pods"}
@@ -39,6 +41,16 @@ class Simulator(Protocol):
     def tick(self, now: float) -> None: ...
 
 
+def _guard(simulator: Simulator, action: Callable[[], None]) -> None:
+    """Neither an API server that restarts nor one odd object may end the agent; the next tick tries again."""
+    try:
+        action()
+    except (ApiError, OSError, http.client.HTTPException) as error:
+        log.warning("%s: %s", type(simulator).__name__, error)
+    except Exception:
+        log.exception("%s", type(simulator).__name__)
+
+
 def _run(simulators: list[Simulator], changes: queue.Queue[Change | None]) -> None:
     next_tick = 0.0
     while True:
@@ -50,16 +62,12 @@ def _run(simulators: list[Simulator], changes: queue.Queue[Change | None]) -> No
             if change is None:
                 return
             for simulator in simulators:
-                simulator.on_change(change)
+                _guard(simulator, functools.partial(simulator.on_change, change))
         if time.monotonic() < next_tick:
             continue
         next_tick = time.monotonic() + TICK_SECONDS
         for simulator in simulators:
-            try:
-                simulator.tick(time.monotonic())
-            except (ApiError, OSError, http.client.HTTPException):
-                # An API server that restarts must not end the agent; the next tick tries again.
-                log.exception("%s", type(simulator).__name__)
+            _guard(simulator, functools.partial(simulator.tick, time.monotonic()))
 
 
 def main() -> int:
@@ -82,9 +90,9 @@ def main() -> int:
     signal.signal(signal.SIGINT, stop)
     programs = {version: Path(path) for version, path in settings["istiods"].items()}
     istiods = Istiods(api, routes, programs, pods=pods, pids=pids, logs=logs)
-    proxies = Proxies(Path(settings["proxies"]), istiods.reachable, pids=pids, logs=logs)
+    proxies = Proxies(Path(settings["proxies"]), istiods, pids=pids, logs=logs)
     for kind, path in WATCHED.items():
-        Watcher(api, kind, path, changes).start()
+        Watcher(api, kind, path, changes, trim.pod if kind == "Pod" else slim).start()
     _run([istiods, proxies, IstioCni(api), LoadBalancers(api)], changes)
     proxies.stop()
     istiods.stop_all()

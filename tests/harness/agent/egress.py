@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,8 @@ async def _serve(routes: Routes, reader: asyncio.StreamReader, writer: asyncio.S
 def start(socket: Path, routes: Routes) -> threading.Thread:
     """Serve in a thread of its own; returns once the socket accepts connections."""
     socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if socket.parent.stat().st_uid != os.getuid():
+        raise OSError(f"{socket.parent} belongs to another user: remove it")
     socket.unlink(missing_ok=True)
     ready = threading.Event()
 

@@ -92,6 +92,8 @@ class Istiods:
         self._programs = programs
         self._pods, self._pids, self._logs = pods, pids, logs
         self._all: dict[str, Istiod] = {}
+        self.generation = 0
+        """Changes whenever `reachable` may answer otherwise than before."""
 
     def reachable(self, namespace: str, selector: Mapping[str, str]) -> int | None:
         """The plaintext xDS port of a Ready istiod in `namespace` whose pod carries these labels."""
@@ -124,9 +126,9 @@ class Istiods:
         for each in list(self._all.values()):
             try:
                 self._step(each, now)
-            except (ApiError, OSError, http.client.HTTPException) as error:
+            except (ApiError, OSError, http.client.HTTPException, mounts.MountError) as error:
                 log.warning("%s: %s", each.process_name, error)
-                each.next_start = max(each.next_start, now + 1.0)
+                each.next_start = now + 1.0
 
     def stop_all(self) -> None:
         self._end(list(self._all.values()))
@@ -141,6 +143,7 @@ class Istiods:
         elif now >= each.next_probe:
             ready = answers(each.ports["http"])
             each.next_probe = now + (PROBE_SECONDS if ready else 0.0)
+            self.generation += ready != each.health.ready
             each.health = _with(each.health, ready=ready)
             if now >= each.next_refresh:
                 each.next_refresh = now + REFRESH_SECONDS
@@ -193,6 +196,7 @@ class Istiods:
         if now - each.started > FORGIVEN_AFTER:
             each.backoff = FIRST_BACKOFF
         each.process = None
+        self.generation += 1
         each.next_start = now + each.backoff
         message = f"back-off {each.backoff:.0f}s restarting failed container={each.container['name']}"
         each.backoff = min(each.backoff * 2, LONGEST_BACKOFF)
@@ -208,6 +212,7 @@ class Istiods:
         self._kubelet.event(each.pod, "BackOff", message)
 
     def _end(self, ended: list[Istiod]) -> None:
+        self.generation += 1
         running = {each.process.pid for each in ended if each.process is not None}
         for each in ended:
             self._routes.drop_pod(each.address)

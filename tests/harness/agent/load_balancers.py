@@ -27,18 +27,23 @@ class LoadBalancers:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._services: dict[str, Object] = {}
+        self._waiting: set[str] = set()
 
     def on_change(self, change: Change) -> None:
         if change.kind == "Service":
+            self._waiting.discard(change.key)
             if change.now is None:
                 self._services.pop(change.key, None)
-            else:
-                self._services[change.key] = change.now
+                return
+            self._services[change.key] = change.now
+            if needs_address(change.now):
+                self._waiting.add(change.key)
 
     def tick(self, now: float) -> None:
-        for service in self._services.values():
-            if needs_address(service) and (address := self._free()):
-                self._assign(service, address)
+        for key in sorted(self._waiting):
+            if address := self._free():
+                self._assign(self._services[key], address)
+                self._waiting.discard(key)
 
     def _free(self) -> str | None:
         used = {

@@ -15,7 +15,7 @@ import json
 import logging
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,10 +33,17 @@ PROCESS = "proxies"
 log = logging.getLogger("proxies")
 
 
-class Reachable(Protocol):
-    """Finds the plaintext xDS port of a Ready istiod whose pod carries these labels."""
+Reachable = Callable[[str, Mapping[str, str]], int | None]
+"""(namespace, labels) -> the plaintext xDS port of a Ready istiod whose pod carries them."""
 
-    def __call__(self, namespace: str, selector: Mapping[str, str]) -> int | None: ...
+
+class Istiods(Protocol):
+    """The istiods that proxies connect to."""
+
+    @property
+    def generation(self) -> int: ...
+
+    def reachable(self, namespace: str, selector: Mapping[str, str]) -> int | None: ...
 
 
 def _environment(container: Object) -> dict[str, str]:
@@ -106,30 +113,36 @@ def connection(pod: Object, services: Mapping[str, Object], reachable: Reachable
 class Proxies:
     """Keeps the Go program's connections equal to the Ready proxies; starts it with the first of them."""
 
-    def __init__(self, program: Path, reachable: Reachable, *, pids: Path, logs: Path) -> None:
-        self._program, self._reachable = program, reachable
+    def __init__(self, program: Path, istiods: Istiods, *, pids: Path, logs: Path) -> None:
+        self._program, self._istiods = program, istiods
         self._pids, self._logs = pids, logs
         self._pods: dict[str, Object] = {}
         self._services: dict[str, Object] = {}
         self._held: dict[str, Object] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._seen = -1
 
     def on_change(self, change: Change) -> None:
         table = {"Pod": self._pods, "Service": self._services}.get(change.kind)
         if table is None:
             return
         if change.now is None or (change.kind == "Pod" and proxy_container(change.now) is None):
-            table.pop(change.key, None)
+            if table.pop(change.key, None) is not None:
+                self._seen = -1
         else:
             table[change.key] = change.now
+            self._seen = -1
 
     def tick(self, now: float) -> None:
         if self._process is not None and self._process.poll() is not None:
             log.error("the proxies' program ended with code %s; starting it again", self._process.returncode)
-            self._process, self._held = None, {}
+            self._process, self._held, self._seen = None, {}, -1
+        if self._seen == self._istiods.generation:
+            return
+        self._seen = self._istiods.generation
         wanted: dict[str, Object] = {}
         for key, pod in self._pods.items():
-            if len(wanted) < LIMIT and (command := connection(pod, self._services, self._reachable)):
+            if len(wanted) < LIMIT and (command := connection(pod, self._services, self._istiods.reachable)):
                 wanted[key] = command
         for key in set(self._held) - set(wanted):
             self._send({"id": key, "remove": True})

@@ -90,7 +90,7 @@ class Watcher:
                         gone = event["type"] == "DELETED"
                         (known.discard if gone else known.add)(key)
                         self.out.put(Change(self.kind, key, None if gone else self.reduce(event["object"])))
-            except (ApiError, OSError, http.client.HTTPException, ValueError):
+            except (ApiError, OSError, http.client.HTTPException, ValueError, KeyError):
                 # The server restarts, the version is too old, or a kind is not there yet: list again.
                 time.sleep(pause)
                 pause = min(pause * 2, MAXIMUM_PAUSE)

@@ -117,7 +117,7 @@ def test_killed_processes_are_started_again_on_their_data(life: str) -> None:
     assert again.tokens == first.tokens
 
 
-@pytest.mark.parametrize("reached", ["etcd", "kube-apiserver", "kwok"])
+@pytest.mark.parametrize("reached", ["etcd", "kwok"])
 def test_an_up_that_was_killed_half_way_is_made_whole(life: str, reached: str) -> None:
     command = [sys.executable, str(CHECKOUT / "tests" / "harness"), "up", "--name", life]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -164,7 +164,7 @@ def test_another_port_than_that_of_the_running_cluster_is_refused(site: Site) ->
         cluster.up(site.state.name, port=other)
 
 
-@pytest.mark.parametrize("victim", ["etcd", "kube-apiserver", "agent", "kwok"])
+@pytest.mark.parametrize("victim", ["kube-apiserver", "kwok"])
 def test_a_port_taken_between_choosing_and_binding_is_replaced(
     life: str, victim: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
