@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from sys import intern
@@ -46,6 +47,18 @@ def take(client: Client, names: Collection[str]) -> Snapshot:
     talking to the API server at all.
     """
     client.version()
+    # What is parsed from JSON has no cycles, yet the collector would walk all of it again and again: for 10,000 pods
+    # that is five times the work.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _take(client, names)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _take(client: Client, names: Collection[str]) -> Snapshot:
     wanted = set(names)
     for read in reversed(_READS):
         if read.name in wanted:
