@@ -105,6 +105,9 @@ def for_all(client: Client, call: Callable[[Item], Any], items: Iterable[Item]) 
         try:
             call(item)
         except _OF_ONE_OBJECT as error:
+            if error.details.get("webhook"):
+                # It was waited for already; the other objects would wait as long, one after the other.
+                raise
             return error
         return None
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from .._errors import Forbidden, Invalid, NotFound
+from .._errors import Forbidden, Invalid, NotFound, Rejected
 from .._kube.client import Client, Deadline
 from .._kube.kinds import CRD, NAMESPACE, Kind
 from . import differ, schema
@@ -51,7 +51,7 @@ class ObjectEngine:
 
         Raises what the server's dry run or a desired CRD's schema says against an object, of all objects at once.
         """
-        return [item.step for item in self._prepare(desired)]
+        return [item.step for item in self.prepare(desired)]
 
     def apply(self, desired: Sequence[Obj]) -> list[Step]:
         """Plan, then write what differs; steps with the states before and after as the server had them.
@@ -59,7 +59,10 @@ class ObjectEngine:
         When a write is refused the rest of its wave is still written, later waves are not;
         the error's details name both (`applied`, `not_applied`).
         """
-        items = self._prepare(desired)
+        return self.carry_out(self.prepare(desired))
+
+    def carry_out(self, items: Sequence[Item]) -> list[Step]:
+        """Write what differs of items that `prepare` made: for whoever has guards to ask in between. As `apply`."""
         pending = [item for item in items if item.step.changes]
         applied: list[str] = []
         for number in range(WAVES):
@@ -74,7 +77,8 @@ class ObjectEngine:
             self._establish([item for item in due if item.target.kind == CRD])
         return [item.step for item in items]
 
-    def _prepare(self, desired: Sequence[Obj]) -> list[Item]:
+    def prepare(self, desired: Sequence[Obj]) -> list[Item]:
+        """The desired objects, each with its step; what `plan` shows and `carry_out` carries out."""
         items = items_of(self.client, desired)
         live = observe(self.client, [item.target for item in items])
         for item in items:
@@ -106,6 +110,11 @@ class ObjectEngine:
             return
         try:
             predicted = self._send(item, dry_run=True)
+        except Rejected as error:
+            if not error.details.get("dry_run_unsupported"):
+                raise
+            self._predict_unasked(item, error)
+            return
         except (NotFound, Invalid) as error:
             # The CRD as it will be may know what the one there does not.
             unserved = isinstance(error, NotFound) and error.details.get("unserved")
@@ -124,6 +133,17 @@ class ObjectEngine:
         if found is not None:
             _raise_problems(item, schema.validate(item.obj, found))
         item.step = self._step(item, item.live, item.obj, "schema" if found else "local", reason)
+
+    def _predict_unasked(self, item: Item, error: Rejected) -> None:
+        """Predict, by comparing here, what a webhook without dry-run support keeps the server from telling."""
+        if item.live is None:
+            item.step = self._step(item, None, item.obj, "local")
+        elif paths := differ.drift(item.obj, item.live):
+            item.step = self._step(item, item.live, item.obj, "local", _in_words(paths))
+            item.step.action = "update"
+        else:
+            item.step = Step(item.label, "none", _AS_DESIRED, predicted_by="local")
+        item.step.notes.append(error.message)
 
     def _served_crd(self, kind: Kind) -> Obj | None:
         """The CRD by which the server serves a kind; None for built-in kinds, or when it may not be read."""
@@ -161,7 +181,9 @@ class ObjectEngine:
                 if item.crd is None or not error.details.get("unserved") or soon.passed:
                     raise
                 soon.sleep(0.2)
+        notes = item.step.notes
         step = self._step(item, item.live, answer, item.step.predicted_by, item.step.reason)
+        step.notes = notes
         if not step.changes:
             step.reason = "applied; the server changed nothing"
         item.step = step
@@ -194,7 +216,10 @@ class ObjectEngine:
 
 
 def _differs(live: Obj, predicted: Obj) -> str:
-    paths = differ.changed_paths(differ.clean(live), differ.clean(predicted))
+    return _in_words(differ.changed_paths(differ.clean(live), differ.clean(predicted)))
+
+
+def _in_words(paths: list[str]) -> str:
     more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
     return f"differs in {', '.join(paths[:5])}{more}"
 

@@ -58,6 +58,8 @@ _DENIED_BY_RBAC = re.compile(
 )
 _ADMISSION = re.compile(r"denied the request|denied request|admission webhook|ValidatingAdmissionPolicy")
 _WEBHOOK_DOWN = re.compile(r'failed calling webhook "(?P<name>[^"]*)": (?P<why>.*)', re.S)
+_GOT = re.compile(r"got &value\.\S+")
+_NO_DRY_RUN = "does not support dry run"
 _UNDECLARED = re.compile(r"(?P<path>\.\S+): field not declared in schema")
 _UNKNOWN = re.compile(r'unknown field "(?P<path>[^"]*)"')
 _TYPED_PATCH = "failed to create typed patch object"
@@ -121,7 +123,8 @@ def error_for(response: Response, request: Request) -> ApiError:
             details={"webhook": down["name"]},
         )
     if _ADMISSION.search(message):
-        return _error(Rejected, code, request, f"Could not {request}: {message}", details=_causes(status))
+        details = {"dry_run_unsupported": True} if _NO_DRY_RUN in message else _causes(status)
+        return _error(Rejected, code, request, f"Could not {request}: {message}", details=details)
     if is_typed_patch_error(status) or code in (400, 422):
         return _invalid(code, request, status, message)
     if code == 403:
@@ -182,7 +185,8 @@ def _invalid(code: int, request: Request, status: dict[str, Any], message: str) 
         )
     _, _, typed = message.partition(f"{_TYPED_PATCH} ")
     if typed:
-        message = typed.partition("): ")[2] or typed
+        # What was found instead is the value itself, which may be a secret.
+        message = _GOT.sub("got another type", typed.partition("): ")[2] or typed)
     if "HTTP request to an HTTPS server" in message:
         return _error(
             Unreachable, code, request, f"{request.server} speaks HTTPS, not HTTP.", hint="Write https:// in `host`."

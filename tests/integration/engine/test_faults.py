@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils import _errors as errors
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.objects import ObjectEngine
-from ansible_collections.meshwright.istio.plugins.module_utils._kube import connection, kinds
+from ansible_collections.meshwright.istio.plugins.module_utils._kube import connection, kinds, retries
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client, Deadline
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.connection import ConnectionOptions, connect
 
@@ -102,6 +102,17 @@ def test_a_webhook_that_is_down_for_a_moment(proxied: Client, proxy: FaultProxy,
     down = 'Internal error occurred: failed calling webhook "v.istio.io": connection refused'
     proxy.fail("POST", status=500, message=down, times=3)
     assert proxied.create(config_map(namespace, value="1"))["data"] == {"value": "1"}
+
+
+def test_a_webhook_that_stays_down_is_waited_for_once(
+    proxied_engine: ObjectEngine, proxy: FaultProxy, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "PATIENCE_WEBHOOK", 0.5)
+    down = 'Internal error occurred: failed calling webhook "v.istio.io": connection refused'
+    proxy.fail("PATCH", status=500, message=down, times=10_000)
+    with pytest.raises(errors.Rejected, match=r"webhook v\.istio\.io did not answer.*Nothing was written"):
+        proxied_engine.apply([config_map(namespace, f"c-{number}", value="1") for number in range(100)])
+    assert len({one.path for one in proxy.seen if one.method == "PATCH"}) < 20
 
 
 def test_the_deadline_ends_a_wait(proxied: Client, proxy: FaultProxy) -> None:

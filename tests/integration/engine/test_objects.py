@@ -313,3 +313,30 @@ def test_a_write_that_is_refused_says_what_was_written(
     # Run again, it goes on from there.
     again = proxied_engine.apply(desired)
     assert [step.action for step in again] == ["create", "none", "create"]
+
+
+def test_a_webhook_that_knows_no_dry_run(proxied_engine: ObjectEngine, proxy: FaultProxy, namespace: str) -> None:
+    """The step says that it was predicted here, and why; a change is still found, and written."""
+    proxy.fail("dryRun", status=400, message='admission webhook "w" does not support dry run', times=99)
+    desired = [config_map(namespace, "one", a="1"), config_map(namespace, "two", a="1")]
+    checked = proxied_engine.plan(desired)
+    assert {(step.action, step.predicted_by) for step in checked} == {("create", "local")}
+    assert checked[0].notes == [
+        f'Could not apply ConfigMap {namespace}/one: admission webhook "w" does not support dry run'
+    ]
+    assert {step.action for step in proxied_engine.apply(desired)} == {"create"}
+    desired[0]["data"]["a"] = "2"
+    assert [(step.action, step.predicted_by) for step in proxied_engine.apply(desired)] == [
+        ("update", "local"),
+        ("none", ""),
+    ]
+
+
+def test_guards_may_stand_between_planning_and_writing(
+    proxied_engine: ObjectEngine, proxy: FaultProxy, namespace: str
+) -> None:
+    items = proxied_engine.prepare([config_map(namespace, a="1")])
+    assert proxy.count("PATCH", dry_run=False) == 0
+    asked = len(proxy.seen)
+    assert [step.action for step in proxied_engine.carry_out(items)] == ["create"]
+    assert len(proxy.seen) == asked + 1

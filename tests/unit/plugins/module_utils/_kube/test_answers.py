@@ -51,7 +51,7 @@ CASES: dict[str, tuple[Response, type[errors.ApiError], tuple[str, ...], dict[st
     "wrong type, server-side apply": (
         answer(500, f"{TYPED}.data.x: expected string, got &value.valueUnstructured{{Value:1}}"),
         errors.Invalid,
-        (".data.x: expected string",),
+        (".data.x: expected string, got another type",),
         {},
     ),
     "unknown field, create": (
@@ -129,6 +129,12 @@ CASES: dict[str, tuple[Response, type[errors.ApiError], tuple[str, ...], dict[st
         errors.Rejected,
         ("validation.istio.io", "weight -3 < 0"),
         {},
+    ),
+    "a webhook that knows no dry run": (
+        answer(400, 'admission webhook "v.example.com" does not support dry run', "BadRequest"),
+        errors.Rejected,
+        ("v.example.com", "does not support dry run"),
+        {"dry_run_unsupported": True},
     ),
     "denied by a policy": (
         answer(
