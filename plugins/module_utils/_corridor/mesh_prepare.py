@@ -131,7 +131,7 @@ def _render(
         wanted, kubernetes=observed.kubernetes, api_versions=run.client.api_versions(), client=run.client
     )
     for decision in decisions:
-        if not decision.writes:
+        if from_folder and not decision.writes:
             difference = manifest_difference(stored[decision.desired.name], rendered[decision.desired.name])
             if difference:
                 decision.action, decision.reason = "update", difference
