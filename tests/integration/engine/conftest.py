@@ -19,6 +19,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._kube.connection 
 from tests.harness.fault_proxy import FaultProxy
 
 from ..support.embedded import Embedded
+from .own_server import Server
 
 MANAGER = "meshwright-engine-test"
 
@@ -65,3 +66,14 @@ def proxied(proxy: FaultProxy) -> Client:
 @pytest.fixture
 def proxied_engine(proxied: Client) -> ObjectEngine:
     return ObjectEngine(proxied, manager=MANAGER)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """An API server that only this test uses."""
+    own = Server(tmp_path)
+    try:
+        own.start()
+        yield own
+    finally:
+        own.stop()
