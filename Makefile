@@ -9,7 +9,7 @@ ARGS ?=
 TESTS ?=
 PART ?=
 
-VENV := build/venv
+VENV ?= build/venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 COLLECTIONS := $(CURDIR)/build/collections
@@ -37,68 +37,68 @@ help: ## tell what there is
 	@echo "PYTHON=python3.12 chooses the Python (3.11 or later); ARGS='-e x=y -v' is passed to ansible-playbook or pytest."
 
 venv: ## everything that any target needs
-	@$(PYTHON) tools/make_venv.py run test lint molecule
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test lint molecule
 
 collections:
 	@$(PYTHON) tools/make_venv.py
 
 demo:
-	@$(PYTHON) tools/make_venv.py run
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run
 	@$(RUN) tools/demo.py --name '$(or $(NAME),demo)' --context '$(CONTEXT)' --confirm '$(CONFIRM)' -- $(ARGS)
 
 test:
-	@$(PYTHON) tools/make_venv.py run test
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
 	@$(CLEAN) $(RUN) -m pytest $(or $(TESTS),tests/unit tests/integration tests/stories) $(ARGS)
 
 test-unit:
-	@$(PYTHON) tools/make_venv.py run test
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
 	@$(CLEAN) $(RUN) -m pytest tests/unit $(ARGS)
 
 test-integration:
-	@$(PYTHON) tools/make_venv.py run test
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
 	@$(CLEAN) $(RUN) -m pytest tests/integration tests/stories $(ARGS)
 
 lint:
-	@$(PYTHON) tools/make_venv.py run test lint
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test lint
 	@$(CLEAN) $(RUN) tools/lint.py
 
 sanity:
-	@$(PYTHON) tools/make_venv.py run
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run
 	@$(CLEAN) $(RUN) tools/sanity.py $(ARGS)
 
 molecule:
-	@$(PYTHON) tools/make_venv.py run molecule
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run molecule
 	@$(CLEAN) $(RUN) tools/run_molecule.py $(ARGS)
 
 bench:
-	@$(PYTHON) tools/make_venv.py run
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run
 	@$(PYTHON) tools/make_venv.py --folder build/bench-venv bench
 	@$(CLEAN) $(RUN) -m tests.bench.run $(PART)
 
 story:
-	@$(PYTHON) tools/make_venv.py run test
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
 	@$(CLEAN) $(RUN) tools/story.py '$(NAME)' -- $(ARGS)
 
 cluster-up:
-	@$(PYTHON) tools/make_venv.py run
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run
 	@$(CLEAN) $(RUN) -m tests.harness up --name '$(or $(NAME),demo)'
 
 cluster-down:
-	@$(PYTHON) tools/make_venv.py run
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run
 	@$(CLEAN) $(RUN) -m tests.harness down --name '$(or $(NAME),demo)'
 
 cluster-status:
-	@$(PYTHON) tools/make_venv.py run
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run
 	@$(CLEAN) $(RUN) -m tests.harness status --name '$(or $(NAME),demo)'
 
 dist:
-	@$(PYTHON) tools/make_venv.py run
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run
 	@mkdir -p build/dist
 	@$(CLEAN) $(BIN)/ansible-galaxy collection build --force --output-path build/dist .
 
 changelog: ## make CHANGELOG.rst and .md from the fragments, at release time
-	@$(PYTHON) tools/make_venv.py run lint
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run lint
 	@cd $(OURS) && $(CLEAN) PATH="$(CURDIR)/$(BIN):$$PATH" antsibull-changelog release
 
 clean:
-	rm -rf build/venv build/bench-venv build/collections build/sanity build/dist build/mypy build/pytest
+	rm -rf $(VENV) build/bench-venv build/collections build/sanity build/dist build/mypy build/pytest

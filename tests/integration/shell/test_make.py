@@ -17,13 +17,15 @@ import pytest
 from tests.integration.support.decoy import Decoy
 from tests.integration.support.playbook import ROOT
 
-# Make's environment is made with this one's own Python, so that running make here does not make it anew.
-_PYTHON = getattr(sys, "_base_executable", sys.executable)
+# Make uses the environment that these tests run in, where that is one of its own, so that it does not make another.
+_PYTHON = f"PYTHON={getattr(sys, '_base_executable', sys.executable)}"
+_INSIDE = Path(sys.prefix).is_relative_to(ROOT / "build")
+_SAME = [_PYTHON, f"VENV={Path(sys.prefix).relative_to(ROOT)}"] if _INSIDE else [_PYTHON]
 
 
 def make(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "--no-print-directory", f"PYTHON={_PYTHON}", *arguments],
+        ["make", "--no-print-directory", *_SAME, *arguments],
         cwd=ROOT,
         env=os.environ | (env or {}),
         capture_output=True,

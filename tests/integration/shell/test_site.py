@@ -82,6 +82,25 @@ def test_check_on_an_empty_cluster_foretells_each_step_and_writes_nothing(empty:
     assert _names(before) == _names(after)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"control_plane_mode": "ambiant"}, "value of control_plane_mode must be one of: ambient, sidecar"),
+        ({"control_plane_istiod": {"replica": 2}}, "replica"),
+        ({"mesh_context": "nowhere"}, "nowhere"),
+        ({"mesh_kubeconfig": "/no/such/kubeconfig"}, "/no/such/kubeconfig"),
+    ],
+    ids=["unknown value", "unknown option", "unknown context", "missing kubeconfig"],
+)
+def test_what_is_wrong_is_named_and_stops_the_play(
+    empty: Embedded, site: Playbooks, wrong: dict[str, Any], word: str
+) -> None:
+    run = site("playbooks/site.yml", extra_vars=variables(empty) | wrong)
+    assert run.failed == 1
+    assert run.changed == 0
+    assert word in run.result["msg"]
+
+
 def test_the_demo_installs_and_reaches_no_other_cluster(empty: Embedded, tmp_path: Path) -> None:
     with Decoy() as decoy:
         done = demo("--name", NAME, env=decoy.environment(tmp_path))
