@@ -265,7 +265,7 @@ def configuration(port: int, cidr: str, certificate: str, key: str) -> str:
         "nodeLeaseDurationSeconds": NODE_LEASE_SECONDS,
         "enableDebuggingHandlers": True,
         "enableCRDs": list(CRD_KINDS),
-        "podPlayStageParallelism": 8,
+        "podPlayStageParallelism": 16,
         "nodePlayStageParallelism": 2,
         "nodeLeaseParallelism": 2,
     }
