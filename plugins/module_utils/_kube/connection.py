@@ -19,6 +19,7 @@ import threading
 import time
 import traceback
 from typing import Any
+from urllib.parse import urlsplit
 
 from .._errors import BadInput, Unauthorized
 from . import kubeconfig
@@ -107,6 +108,8 @@ class Connection:
         every = urllib3.HTTPHeaderDict(self.headers())
         for name, value in headers:
             every.add(name, value)
+        if self._far:
+            every.add("Accept-Encoding", "gzip")
         try:
             answer = self.pool.request(
                 method,
@@ -153,6 +156,8 @@ class Connection:
         # Kept apart: the package's hook that refreshes a token also puts the kubeconfig's own server back, which would
         # send the second request of a task with `host` to another cluster.
         self._server = str(config.host).rstrip("/")
+        # Lists are megabytes and shrink to a tenth; on this machine packing them would only cost time.
+        self._far = urlsplit(self._server).hostname not in ("127.0.0.1", "localhost", "::1")
         self._impersonation = _impersonation(options, self._context)
         self._config = config
         try:

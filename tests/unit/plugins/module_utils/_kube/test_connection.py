@@ -10,6 +10,7 @@ import base64
 import json
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -212,3 +213,20 @@ def test_empty_values_count_as_not_given() -> None:
     assert (
         ConnectionOptions.from_params({"host": "", "impersonate_groups": [""], "api_key": None}) == ConnectionOptions()
     )
+
+
+class Pool:
+    """Notes down the headers of the last request."""
+
+    def request(self, method: str, url: str, *, headers: Any, **more: Any) -> Any:
+        self.headers = dict(headers)
+        return SimpleNamespace(status=200, data=b"{}", headers={})
+
+
+@pytest.mark.parametrize(("host", "packed"), [("https://api.example.com", True), ("https://127.0.0.1:6443", False)])
+def test_answers_are_packed_only_on_the_way_from_afar(host: str, packed: bool) -> None:
+    connection = connect(ConnectionOptions(host=host, api_key="k"))
+    connection.pool = pool = Pool()
+    connection.send("GET", host, headers=[("Accept", "x")], body=None, connect_timeout=1, read_timeout=1)
+    assert ("Accept-Encoding" in pool.headers) is packed
+    assert (pool.headers["Accept"], pool.headers["authorization"]) == ("x", "Bearer k")
