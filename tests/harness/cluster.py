@@ -46,7 +46,7 @@ def _agent(folders: Folders, chosen: Mapping[str, int], programs: Mapping[str, P
     path = folders.root / "agent.json"
     state.write(path, json.dumps(settings))
     command = [sys.executable, "-m", "tests.harness.agent", str(path)]
-    return Component("agent", command, chosen["agent"], 0, {"PYTHONPATH": str(state.CHECKOUT)})
+    return Component("agent", command, chosen["agent"], {"PYTHONPATH": str(state.CHECKOUT)})
 
 
 def _write_configuration(folders: Folders, chosen: Mapping[str, int]) -> None:

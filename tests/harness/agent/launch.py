@@ -27,8 +27,7 @@ _ADDRESS_FLAGS = {
     "monitoring": "--monitoringAddr",
 }
 # What the harness decides itself: where the API server is, and how much of the machine one istiod may take.
-_OWN_ENVIRONMENT = ("KUBECONFIG", "GOMEMLIMIT", "GOMAXPROCS", "PATH", "HOME")
-MEMORY_LIMIT = "160MiB"
+_OWN_ENVIRONMENT = ("KUBECONFIG", "GOMEMLIMIT", "GOMAXPROCS", "GOGC", "PATH", "HOME")
 
 
 class Unresolved(Exception):
@@ -149,5 +148,5 @@ def plan(pod: Object, ports: Mapping[str, int], kubeconfig: str, base: Mapping[s
         container=container["name"],
         version=image_version(container["image"]),
         arguments=[*arguments, *listening, f"--ctrlz_port={ports['ctrlz']}", f"--kubeconfig={kubeconfig}"],
-        environment={**base, **wanted, "GOMEMLIMIT": MEMORY_LIMIT, "GOGC": "60"},
+        environment={**base, **wanted},
     )

