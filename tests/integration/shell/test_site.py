@@ -133,7 +133,8 @@ def test_the_demo_runs_on_a_context_named_twice(empty: Embedded, tmp_path: Path)
     arguments = ["--context", empty.context, "--confirm", empty.context, "--"]
     arguments += [f"--extra-vars={json.dumps(variables(empty))}"]
     with Decoy() as decoy:
-        env = decoy.environment(tmp_path) | {"KUBECONFIG": empty.kubeconfig}
+        env = decoy.environment(tmp_path)
+        env["KUBECONFIG"] = os.pathsep.join([env["KUBECONFIG"], empty.kubeconfig])
         env["PATH"] = os.pathsep.join([str(Path(empty.programs["helm"]).parent), os.environ["PATH"]])
         done = demo(*arguments, env=env)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,15 @@ def test_loopback_is_reached_without_the_proxy() -> None:
 def test_a_context_is_found_with_its_server(tmp_path: Path) -> None:
     path = kubeconfig(tmp_path, staging="https://staging.example:6443", production="https://production.example:6443")
     assert demo.own_context("staging", {"KUBECONFIG": str(path)}) == (str(path), "https://staging.example:6443")
+
+
+def test_of_several_kubeconfigs_the_first_that_knows_a_name_holds(tmp_path: Path) -> None:
+    for folder, server in (("a", "https://first.example"), ("b", "https://second.example")):
+        (tmp_path / folder).mkdir()
+        kubeconfig(tmp_path / folder, staging=server, **{f"only-{folder}": server})
+    merged = os.pathsep.join(str(tmp_path / folder / "config") for folder in ("a", "b", "missing"))
+    assert demo.own_context("staging", {"KUBECONFIG": merged}) == (merged, "https://first.example")
+    assert demo.own_context("only-b", {"KUBECONFIG": merged}) == (merged, "https://second.example")
 
 
 def test_an_unknown_context_is_refused_with_those_there_are(tmp_path: Path) -> None:
