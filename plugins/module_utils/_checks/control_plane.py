@@ -42,11 +42,11 @@ def crds_served(snapshot: Snapshot) -> Iterator[Finding]:
     served: dict[tuple[str, str], set[str]] = {}
     for item in snapshot.items("api"):
         served.setdefault((str(item["group"]), str(item["kind"])), set()).add(str(item["version"]))
-    ignored = [pattern for plane in planes for pattern in plane.env("PILOT_IGNORE_RESOURCES").split(",") if pattern]
+    ignored, included = _patterns(planes, "PILOT_IGNORE_RESOURCES"), _patterns(planes, "PILOT_INCLUDE_RESOURCES")
     for crd in ISTIO_CRDS:
-        if (newest is not None and newest.line < crd.since) or any(
-            fnmatchcase(crd.name, each.strip()) for each in ignored
-        ):
+        if newest is not None and newest.line < crd.since:
+            continue
+        if _any_match(crd.name, ignored) and not _any_match(crd.name, included):
             continue
         # Without a version of istiod to go by, only what every supported release has is expected.
         if newest is None and crd.since > (1, 22):
@@ -70,6 +70,14 @@ def crds_served(snapshot: Snapshot) -> Iterator[Finding]:
                 "Run meshwright.istio.istio_mesh with state: present; it applies the CRDs of the version it installs.",
             )
     yield from _stale_crds(snapshot, newest)
+
+
+def _patterns(planes: list[mesh.ControlPlane], variable: str) -> list[str]:
+    return [pattern.strip() for plane in planes for pattern in plane.env(variable).split(",") if pattern.strip()]
+
+
+def _any_match(name: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _stale_crds(snapshot: Snapshot, newest: versions.Version | None) -> Iterator[Finding]:

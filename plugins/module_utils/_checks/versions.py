@@ -46,7 +46,7 @@ def parse(text: str) -> Version | None:
 def of_image(image: str) -> Version | None:
     """The version in an image's tag, None without a tag that is a version."""
     path = image.split("@", 1)[0]
-    _, colon, tag = path.rpartition(":")
+    colon, tag = path.rpartition(":")[1:]
     # registry:5000/name has a colon, but no tag behind it
     return parse(tag) if colon and "/" not in tag else None
 

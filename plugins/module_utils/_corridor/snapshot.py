@@ -229,7 +229,7 @@ def _apis(client: Client, seen: Snapshot) -> Iterator[Obj]:
     """What is served, as group, version and kind; from discovery, which needs no rights and no CRD bodies."""
     for text in client.api_versions():
         group, slash, rest = text.partition("/")
-        version, _, kind = rest.partition("/")
+        version, kind = rest.partition("/")[::2]
         if slash and kind:
             yield {"group": group, "version": version, "kind": kind}
 

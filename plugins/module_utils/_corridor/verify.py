@@ -15,7 +15,7 @@ from .._checks.model import CheckResult
 from .._checks.run import run, shown_findings, summary, verdict
 from .._checks.snapshot import Snapshot
 from .._checks.table import heading, table
-from .._errors import MeshError
+from .._errors import MeshError, Unreachable
 from .._intent.verify import VerifyIntent
 from .._kube.client import Client, Deadline
 from . import snapshot as snapshots
@@ -32,7 +32,14 @@ def verify(client: Client, intent: VerifyIntent) -> dict[str, Any]:
     until, pause, attempts = Deadline(intent.wait_timeout), _FIRST_PAUSE, 0
     while True:
         attempts += 1
-        seen = snapshots.take(client.with_deadline(Deadline(intent.read_timeout)), intent.sources)
+        try:
+            seen = snapshots.take(client.with_deadline(Deadline(intent.read_timeout)), intent.sources)
+        except Unreachable:
+            # What waits for a mesh to settle may see the API server go away for a moment.
+            if until.left() <= pause:
+                raise
+            until.sleep(pause)
+            continue
         results = run(intent.checks, seen)
         reason = verdict(results, intent.fail_on, intent.fail_on_unknown)
         if not reason or until.left() <= pause:

@@ -115,13 +115,19 @@ class TestCrdsServed:
         old = healthy(api=gone, istiods=put("istiod", *image, value="istio/pilot:1.29.2"))
         assert outcome("MW0001", old).status == "passed"
 
-    def test_ignored_resources_are_not_expected(self) -> None:
-        ignored = [{"name": "PILOT_IGNORE_RESOURCES", "value": "*.extensions.istio.io"}]
+    @pytest.mark.parametrize(
+        ("included", "status"), [("", "passed"), ("wasmplugins.extensions.istio.io", "failed"), ("x.y", "passed")]
+    )
+    def test_ignored_resources_are_not_expected(self, included: str, status: str) -> None:
+        env = [
+            {"name": "PILOT_IGNORE_RESOURCES", "value": "*.extensions.istio.io, x.y"},
+            {"name": "PILOT_INCLUDE_RESOURCES", "value": included},
+        ]
         seen = healthy(
             api=without_kind("extensions.istio.io", "WasmPlugin"),
-            istiods=put("istiod", "spec", "template", "spec", "containers", 0, "env", value=ignored),
+            istiods=put("istiod", "spec", "template", "spec", "containers", 0, "env", value=env),
         )
-        assert outcome("MW0001", seen).status == "passed"
+        assert outcome("MW0001", seen).status == status
 
     def test_crds_of_an_older_release(self) -> None:
         old = put("telemetries.telemetry.istio.io", "metadata", "labels", "app.kubernetes.io/version", value="1.29.0")

@@ -21,7 +21,7 @@ def bundle(version: str | None, *names: str) -> Edit:
 
     def edit(items: list[dict[str, Any]]) -> None:
         for item in items:
-            plural, _, group = item["metadata"]["name"].partition(".")
+            plural, group = item["metadata"]["name"].split(".", 1)
             if group != GROUP or (names and plural not in names):
                 continue
             if version is None:

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.snapshot import Snapshot
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor import snapshot as snapshots
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor import verify as walk
+from ansible_collections.meshwright.istio.plugins.module_utils._errors import Unreachable
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.verify import VerifyIntent
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
 
@@ -38,10 +39,17 @@ class NoClient:
         return self
 
 
-def verify(monkeypatch: pytest.MonkeyPatch, looks: list[Snapshot], **params: Any) -> dict[str, Any]:
+def verify(monkeypatch: pytest.MonkeyPatch, looks: list[Snapshot | Exception], **params: Any) -> dict[str, Any]:
     """Verify with these snapshots, one for each look; the last one stays."""
     monkeypatch.setattr(walk, "Deadline", Clock)
-    monkeypatch.setattr(snapshots, "take", lambda client, names: looks.pop(0) if len(looks) > 1 else looks[0])
+
+    def take(client: Client, names: Any) -> Snapshot:
+        look = looks.pop(0) if len(looks) > 1 else looks[0]
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+    monkeypatch.setattr(snapshots, "take", take)
     return walk.verify(cast(Client, NoClient()), VerifyIntent.from_params({"checks": ["10"], **params}))
 
 
@@ -90,6 +98,17 @@ def test_gives_up_in_time_and_says_how_long_it_looked(monkeypatch: pytest.Monkey
     with pytest.raises(walk.VerifyFailed, match=r"after 10 s and \d attempts"):
         verify(monkeypatch, [stuck()], wait_timeout=10)
     assert Clock.now - started <= 10
+
+
+def test_a_server_that_goes_away_while_waiting_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Unreachable("no answer")
+    assert verify(monkeypatch, [gone, stuck(), gone, healthy()], wait_timeout=60)["attempts"] == 4
+
+
+@pytest.mark.parametrize("wait_timeout", [0, 5])
+def test_a_server_that_stays_away_is_the_error(monkeypatch: pytest.MonkeyPatch, wait_timeout: int) -> None:
+    with pytest.raises(Unreachable):
+        verify(monkeypatch, [Unreachable("no answer")], wait_timeout=wait_timeout)
 
 
 def test_unknown_is_named_in_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
