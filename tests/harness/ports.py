@@ -26,7 +26,7 @@ def is_free(port: int) -> bool:
 
 def free_ports(count: int) -> list[int]:
     """`count` distinct free ports, held together while choosing so that none is named twice."""
-    sockets = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _number in range(count)]
     try:
         for each in sockets:
             each.bind((LOOPBACK, 0))

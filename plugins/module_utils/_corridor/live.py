@@ -48,7 +48,7 @@ def observe(client: Client, targets: Iterable[Target]) -> dict[Target, Obj]:
     found: dict[Target, Obj] = {}
     singles: list[Target] = []
     bulks: list[list[Target]] = []
-    for (kind, _), group in groups.items():
+    for (kind, _namespace), group in groups.items():
         # CRDs are large, and clusters hold many that are not asked for.
         if kind != CRD and len(group) >= (_LIST_SECRETS_FROM if kind == SECRET else _LIST_FROM):
             bulks.append(group)
@@ -65,7 +65,7 @@ def observe(client: Client, targets: Iterable[Target]) -> dict[Target, Obj]:
 
 def _listed(client: Client, group: list[Target]) -> tuple[dict[Target, Obj], list[Target]]:
     """The group's objects from one LIST; or the group itself, to be read one by one, when listing is not permitted."""
-    kind, namespace, _ = group[0]
+    kind, namespace = group[0][:2]
     try:
         items = client.list(kind, namespace)
     except Forbidden:

@@ -72,7 +72,7 @@ class HelmSide:
         client: Client | None = None,
     ) -> Rendered:
         """The objects of each release, by name, from `(release, is it an upgrade)`; rendered side by side."""
-        self.need(release for release, _ in releases.values())
+        self.need(release for release, _status in releases.values())
         served = list(api_versions)
 
         def one(name: str) -> list[dict[str, Any]]:

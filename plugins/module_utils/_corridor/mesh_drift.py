@@ -20,7 +20,7 @@ from .live import observe, target
 
 # Helm's own field manager, so that what we re-apply of its manifest stays Helm's.
 HELM_MANAGER = "helm"
-Live = dict[str, dict[str, Any] | None]
+Live = dict[str, "dict[str, Any] | None"]
 
 
 @dataclass(frozen=True, slots=True)

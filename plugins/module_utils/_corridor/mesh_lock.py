@@ -126,8 +126,8 @@ def _started(pid: int) -> str:
 
 def _died_here(holder: str) -> bool:
     """Whether the holder was a process of this host that is no more."""
-    host, _, rest = holder.partition("/")
-    pid, _, started = rest.partition("/")
+    host, _slash, rest = holder.partition("/")
+    pid, _slash, started = rest.partition("/")
     if host != socket.gethostname() or not pid.isdigit() or not started:
         return False
     return _started(int(pid)) != started

@@ -77,7 +77,7 @@ def observe(client: Client, intent: MeshIntent, driver: str) -> MeshObserved:
 
 def releases_again(client: Client, intent: MeshIntent, driver: str) -> dict[str, ReleaseState]:
     """The releases read once more, as after a wait."""
-    mine, _ = _sort(intent, _records(client, intent, driver))
+    mine, _others = _sort(intent, _records(client, intent, driver))
     return _states(client, mine, driver)
 
 

@@ -54,7 +54,7 @@ def settle_webhooks(client: Client, objects: Iterable[Mapping[str, Any]], namesp
             raise _timeout({kind.label(None, name): why for (kind, name), why in waiting.items()}, deadline)
         if waiting:
             deadline.sleep(_PAUSE)
-    if not any(kind is kinds.VALIDATING_WEBHOOK for kind, _ in names):
+    if not any(kind is kinds.VALIDATING_WEBHOOK for kind, _name in names):
         return
     probe = {
         "apiVersion": "networking.istio.io/v1",

@@ -70,7 +70,7 @@ class Removal:
             if item.live is None:
                 item.step = Step(item.label, "none", _ABSENT)
                 continue
-            before, _ = differ.before_after(item.live, item.live)
+            before, _after = differ.before_after(item.live, item.live)
             item.step = Step(item.label, "delete", "exists", before, {}, "server")
 
     def _steps(self) -> list[Step]:

@@ -25,7 +25,7 @@ _LONGEST_PAUSE = 3.0
 _EVIDENCE_TIME = 10.0
 _LISTED = 20
 
-Ref = tuple[Kind, str | None, str]
+Ref = tuple[Kind, "str | None", str]
 
 
 def settle(client: Client, refs: Sequence[Ref], *, deadline: Deadline) -> None:

@@ -113,7 +113,7 @@ MESH_SPEC: dict[str, Any] = {
     "tag": {"type": "str"},
     "variant": {"type": "str"},
     "image_pull_policy": {"type": "str", "choices": ["Always", "IfNotPresent", "Never"]},
-    "image_pull_secrets": {"type": "list", "elements": "str"},
+    "image_pull_secrets": {"type": "list", "elements": "str", "no_log": False},
     "charts": {
         "type": "dict",
         "mutually_exclusive": [["repository", "oci", "path"]],

@@ -183,7 +183,7 @@ def _invalid(code: int, request: Request, status: dict[str, Any], message: str) 
             hint="It is misspelt, or the server's version of this kind does not have it (yet).",
             details={"unknown_fields": fields},
         )
-    _, _, typed = message.partition(f"{_TYPED_PATCH} ")
+    typed = message.partition(f"{_TYPED_PATCH} ")[2]
     if typed:
         # What was found instead is the value itself, which may be a secret.
         message = _GOT.sub("got another type", typed.partition("): ")[2] or typed)

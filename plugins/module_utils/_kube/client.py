@@ -16,10 +16,12 @@ from typing import Any
 
 from .._errors import BadInput
 from .answers import error_for, is_unserved
-from .deadline import Deadline as Deadline
+from .deadline import Deadline
 from .kinds import Kind
 from .reading import WRITE_ONCE, Reader
 from .retries import Policy
+
+__all__ = ["Client", "Deadline"]
 
 
 class Client(Reader):

@@ -24,9 +24,17 @@ from urllib.parse import urlsplit
 from .._errors import BadInput, Unauthorized
 from . import kubeconfig
 from .answers import Response
-from .options import CONNECTION_SPEC as CONNECTION_SPEC
-from .options import ConnectionOptions as ConnectionOptions
+from .options import CONNECTION_SPEC, ConnectionOptions
 from .transport import transport_error
+
+__all__ = [
+    "CONNECTION_SPEC",
+    "HAS_KUBERNETES",
+    "KUBERNETES_IMPORT_ERROR",
+    "Connection",
+    "ConnectionOptions",
+    "connect",
+]
 
 HAS_KUBERNETES = True
 KUBERNETES_IMPORT_ERROR: str | None = None

@@ -73,7 +73,7 @@ def _kinds(group: str, versions: str, names: str, *, namespaced: bool = True) ->
     """Rows of one group: every name in every version; `Name=plural` where the plural is irregular."""
     for version in versions.split():
         for entry in names.split():
-            name, _, plural = entry.partition("=")
+            name, _equals, plural = entry.partition("=")
             yield Kind(group, version, name, plural or _plural(name), namespaced)
 
 

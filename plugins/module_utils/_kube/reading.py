@@ -85,7 +85,7 @@ class Reader:
         items: list[dict[str, Any]] = []
         restarts = 0
         while True:
-            response, _ = self.requests.send(
+            response, _sent = self.requests.send(
                 "GET", kind.path(namespace), request, READ, self.deadline, query=query, headers=headers
             )
             if response.status == 410 and restarts < 3:
@@ -160,7 +160,7 @@ class Reader:
         return found[name]
 
     def _discover_named(self, api_version: str) -> dict[str, Kind]:
-        group, _, version = api_version.rpartition("/")
+        group, _slash, version = api_version.rpartition("/")
         return self._discover(group, version)
 
     def _discover(self, group: str, version: str) -> dict[str, Kind]:
@@ -226,7 +226,7 @@ class Reader:
     def _ask(
         self, method: str, path: str, request: Request, policy: Policy, *, missing: bool = False, **more: Any
     ) -> Response | None:
-        response, _ = self.requests.send(method, path, request, policy, self.deadline, **more)
+        response, _sent = self.requests.send(method, path, request, policy, self.deadline, **more)
         if response.status == 404 and missing:
             return None
         if response.status >= 400:

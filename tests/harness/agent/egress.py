@@ -37,7 +37,7 @@ class Routes:
 
     def find(self, target: str) -> int | None:
         """The loopback port for "host:port", None when nothing is behind it."""
-        host, _, text = target.rpartition(":")
+        host, _colon, text = target.rpartition(":")
         port = int(text) if text.isdigit() else 0
         if port == self.kubelet or host in (LOOPBACK, "localhost"):
             return port

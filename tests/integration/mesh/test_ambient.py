@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..support.playbook import Run
 from .conftest import Mesh, steps, until
 
@@ -47,14 +49,14 @@ def test_check_apply_check_apply(empty: Mesh) -> None:
     assert [step["step"] for step in applied.result["steps"]] == [step["step"] for step in predicted.result["steps"]]
     assert applied.result["mesh"]["components"].keys() == {"base", "istiod", "cni", "ztunnel"}
     assert applied.result["mesh"]["version"] == empty.cluster.versions["current"]
-    assert {name: status for name, (_, status) in empty.releases().items()} == dict.fromkeys(RELEASES, "deployed")
+    assert {name: status for name, (_rev, status) in empty.releases().items()} == dict.fromkeys(RELEASES, "deployed")
 
     for check in (True, False):
         again = empty(check=check, diff=True).ok()
         assert again.changed == 0
         assert actions(again) == {"none"}
         assert again.result["diff"] == []
-    assert all(revision == 1 for revision, _ in empty.releases().values()), "helm wrote although nothing had changed"
+    assert all(revision == 1 for revision, _status in empty.releases().values()), "helm wrote without need"
 
     objects = empty.inventory()
     assert not any("meshwright-istio-mesh" in name for name in objects), "the Lease is left"
@@ -70,7 +72,7 @@ def test_nothing_to_do_needs_no_helm_and_no_charts(ambient: Mesh) -> None:
 
 
 def test_values_reach_every_component_that_needs_them(ambient: Mesh) -> None:
-    options = {
+    options: dict[str, Any] = {
         "cluster_name": "homelab",
         "network": "lan",
         "trust_domain": "mesh.example",

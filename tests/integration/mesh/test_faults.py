@@ -46,7 +46,7 @@ BAD_INPUT: list[tuple[dict[str, Any], list[str]]] = [
 
 def test_bad_input(empty: Mesh) -> None:
     before = empty.inventory()
-    tasks = [{**empty.task(**options), "ignore_errors": True} for options, _ in BAD_INPUT]
+    tasks = [{**empty.task(**options), "ignore_errors": True} for options, _words in BAD_INPUT]
     results = empty.playbooks(tasks).of("istio_mesh")
     assert len(results) == len(BAD_INPUT)
     for (options, words), result in zip(BAD_INPUT, results, strict=True):

@@ -17,7 +17,7 @@ from .conftest import Mesh, steps, until
 def _kill_at(mesh: Mesh, status: str, **options: object) -> None:
     """Start a run, and kill it with everything below it as soon as a release has that status."""
     with mesh.playbooks.start(mesh.task(**options)) as running:
-        until(f"a release is {status}", lambda: any(s.startswith(status) for _, s in mesh.releases().values()))
+        until(f"a release is {status}", lambda: any(s.startswith(status) for _revision, s in mesh.releases().values()))
         running.kill()
 
 
@@ -26,7 +26,7 @@ def test_killed_while_installing(empty: Mesh) -> None:
     resumed = empty().ok()
     assert resumed.changed == 1
     assert set(empty.releases()) == {"istio-base", "istiod", "istio-cni", "ztunnel"}
-    assert {status for _, status in empty.releases().values()} == {"deployed"}
+    assert {status for _revision, status in empty.releases().values()} == {"deployed"}
     assert empty().ok().changed == 0
 
 
@@ -36,7 +36,7 @@ def test_killed_while_upgrading(ambient: Mesh, status: str) -> None:
     _kill_at(ambient, status, version=newer)
     resumed = ambient(version=newer).ok()
     assert resumed.result["mesh"]["version"] == newer
-    assert {status for _, status in ambient.releases().values()} == {"deployed"}
+    assert {status for _revision, status in ambient.releases().values()} == {"deployed"}
     assert ambient(version=newer).ok().changed == 0
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From one version to the next in place, and what is refused on the way. The next version is a stand-in of the harness."""
+"""From one version to the next in place, and what is refused on the way. The next version is a stand-in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_upgrade_in_place_and_back(ambient: Mesh) -> None:
     predicted = ambient(version=newer, check=True, diff=True).ok()
     assert steps(predicted)["release/istiod"]["reason"] == f"version {current} becomes {newer}"
     assert steps(predicted)["release/istiod"]["predicted_by"] == "server"
-    assert {status for _, status in ambient.releases().values()} == {"deployed"}
+    assert {status for _revision, status in ambient.releases().values()} == {"deployed"}
     upgraded = ambient(version=newer).ok()
     assert upgraded.result["mesh"]["version"] == newer
     assert {part["version"] for part in upgraded.result["mesh"]["components"].values()} == {newer}

@@ -42,7 +42,7 @@ def test_image_of_a_release() -> None:
 
 def test_crd_gets_its_field_in_every_version_and_no_other_crd_does() -> None:
     other, telemetry = yaml.safe_load_all(chart_edits.add_crd_field(CRDS))
-    assert other == yaml.safe_load(CRDS.split("---\n")[0])
+    assert other == yaml.safe_load(CRDS.split("---\n", maxsplit=1)[0])
     for version in telemetry["spec"]["versions"]:
         assert version["properties"][chart_edits.NEXT_CRD_FIELD]["type"] == "string"
         assert version["properties"]["accessLogging"] == {"type": "array"}

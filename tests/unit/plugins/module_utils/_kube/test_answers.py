@@ -206,7 +206,7 @@ def test_error_for(
     response: Response, cls: type[errors.ApiError], said: tuple[str, ...], details: dict[str, Any]
 ) -> None:
     error = error_for(response, ASKED)
-    assert type(error) is cls
+    assert error.__class__ is cls
     assert all(words in str(error) for words in said), str(error)
     assert error.details == details
     assert (error.status, error.verb, error.target) == (response.status, "apply", "ConfigMap n/c")

@@ -100,7 +100,7 @@ def test_the_task_goes_before_the_kubeconfig(tmp_path: Path) -> None:
 def test_the_tasks_host_outlives_a_refresh_of_the_token(tmp_path: Path) -> None:
     path = write(tmp_path / "kc", {"token": "t"})
     connection = connect(ConnectionOptions(kubeconfig=path, host="https://other"))
-    for _ in range(2):
+    for _turn in range(2):
         assert connection.headers() == [("authorization", "Bearer t")]
         assert connection.server == "https://other"
 
