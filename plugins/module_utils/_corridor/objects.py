@@ -8,11 +8,13 @@
 
 Server-side apply by one field manager per writer and set. What is as desired costs no request of its own;
 what may differ is asked of the server's dry run; what the server cannot judge yet (its CRD or namespace comes with
-this very plan) is validated against the CRD's schema, or only predicted here, and the step says which.
+this very plan) is validated against the CRD's schema, or as if it stood in another namespace, or only predicted here,
+and the step says which.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -32,6 +34,8 @@ from .settle import settle
 _AS_DESIRED = "as desired"
 # Seconds that a CRD's kind may take to be served once it is Established.
 _SERVED_SOON = 15.0
+# Every cluster has it: where the server is asked about objects whose own namespace is yet to come.
+_ELSEWHERE = "default"
 
 
 class ObjectEngine:
@@ -127,12 +131,32 @@ class ObjectEngine:
         item.step = self._step(item, live, predicted, "server")
 
     def _predict_unseen(self, item: Item, reason: str) -> None:
-        """Predict what no server can judge yet: by the desired CRD's schema if there is one, else as written."""
+        """Predict what the server cannot judge in place: by a schema, the CRD's or the server's, else as written."""
         crd = item.crd or self._served_crd(item.target.kind)
         found = schema.served_schema(crd, item.target.kind.version) if crd else None
         if found is not None:
             _raise_problems(item, schema.validate(item.obj, found))
-        item.step = self._step(item, item.live, item.obj, "schema" if found else "local", reason)
+        judged = found is not None or (item.crd is None and self._judged_elsewhere(item))
+        item.step = self._step(item, item.live, item.obj, "schema" if judged else "local", reason)
+
+    def _judged_elsewhere(self, item: Item) -> bool:
+        """Whether the server found an object whose namespace is yet to come well-formed; raises Invalid if it did not.
+
+        A dry run in a namespace that there is, under a name that nothing has. What it may refuse for reasons of that
+        namespace (rights, quotas, policies) says nothing of the object.
+        """
+        unused = f"rehearsal-{hashlib.sha256(item.label.encode()).hexdigest()[:12]}"
+        moved = {**item.obj, "metadata": {**item.obj["metadata"], "namespace": _ELSEWHERE, "name": unused}}
+        try:
+            self.client.apply(moved, manager=self.manager, force=True, dry_run=True, kind=item.target.kind)
+        except Invalid as error:
+            error.message = error.message.replace(f"{_ELSEWHERE}/{unused}", item.label.partition(" ")[2])
+            error.message = error.message.replace(unused, item.target.name)
+            error.target = item.label
+            raise
+        except (Forbidden, NotFound, Rejected):
+            return False
+        return True
 
     def _predict_unasked(self, item: Item, error: Rejected) -> None:
         """Predict, by comparing here, what a webhook without dry-run support keeps the server from telling."""

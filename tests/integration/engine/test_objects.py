@@ -66,7 +66,7 @@ def test_check_apply_check_apply(engine: ObjectEngine, fresh: str) -> None:
     assert [step.name for step in checked] == order
     assert {step.action for step in checked} == {"create"}
     assert predicted(checked) == dict(
-        zip(order, ["server", "server", "local", "local", "local", "local", "schema"], strict=True)
+        zip(order, ["server", "server", *["schema"] * 5], strict=True)
     )
     assert engine.client.get(kinds.NAMESPACE, fresh) is None
 
@@ -243,6 +243,30 @@ def test_a_custom_resource_whose_namespace_is_missing_is_held_against_the_crd_th
     assert [(step.action, step.predicted_by) for step in steps] == [("create", "server"), ("create", "schema")]
     with pytest.raises(errors.Invalid, match=r"spec\.colour: unknown field"):
         engine.plan([namespace(fresh), custom(widgets, fresh, colour="red")])
+
+
+def test_a_built_in_object_whose_namespace_is_missing_is_held_against_the_servers_schema(
+    proxied_engine: ObjectEngine, proxy: FaultProxy, fresh: str, kubectl: Kubectl
+) -> None:
+    """So an empty cluster, too, refuses what is wrong before the first write; and the dry run leaves nothing behind."""
+    steps = proxied_engine.plan([namespace(fresh), service(fresh)])
+    assert [(step.action, step.predicted_by) for step in steps] == [("create", "server"), ("create", "schema")]
+    wrong = service(fresh)
+    wrong["spec"]["ports"][0]["port"] = 99999
+    with pytest.raises(errors.Invalid, match=rf"Service {fresh}/web.*99999") as caught:
+        proxied_engine.apply([namespace(fresh), wrong])
+    assert caught.value.target == f"Service {fresh}/web"
+    assert "rehearsal-" not in str(caught.value)
+    assert proxy.count("PATCH", dry_run=False) == 0
+    assert "rehearsal-" not in kubectl("get", "services", "-n", "default", "-o", "name")
+
+
+def test_what_may_not_be_asked_elsewhere_is_predicted_here(
+    proxied_engine: ObjectEngine, proxy: FaultProxy, fresh: str
+) -> None:
+    proxy.fail(r"PATCH .*/namespaces/default/services/", status=403, message="services is forbidden: no", times=9)
+    steps = proxied_engine.plan([namespace(fresh), service(fresh)])
+    assert [(step.action, step.predicted_by) for step in steps] == [("create", "server"), ("create", "local")]
 
 
 def test_a_crd_that_grows_and_a_resource_that_needs_it(engine: ObjectEngine, namespace: str, fresh: str) -> None:

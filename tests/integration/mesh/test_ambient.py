@@ -34,8 +34,8 @@ def test_check_apply_check_apply(empty: Mesh) -> None:
     assert actions(predicted) == {"create"}
     told = {name: step["predicted_by"] for name, step in steps(predicted).items()}
     assert told["Namespace istio-system"] == told["gateway-api"] == "server"
-    # What goes into a namespace that does not exist yet, no server can judge.
-    assert told["release/ztunnel"] == "local"
+    # What goes into a namespace that does not exist yet is judged as if it stood in another.
+    assert told["release/ztunnel"] == "schema"
     shown = {entry["after_header"]: entry["after"] for entry in predicted.result["diff"]}
     assert shown.keys() == steps(predicted).keys()
     assert "Deployment istio-system/istiod" in shown["release/istiod"]
