@@ -63,6 +63,12 @@ _NO_DRY_RUN = "does not support dry run"
 _UNDECLARED = re.compile(r"(?P<path>\.\S+): field not declared in schema")
 _UNKNOWN = re.compile(r'unknown field "(?P<path>[^"]*)"')
 _TYPED_PATCH = "failed to create typed patch object"
+# A value that its type cannot hold, such as a quantity.
+_UNCONVERTED = re.compile(
+    r"failed to convert new object \([^)]*\) to proper version(?: \([^)]*\))?: "
+    r"(?:unable to convert [^:]*: )?(?P<why>.*)",
+    re.S,
+)
 _KINDLESS = "the server could not find the requested resource"
 _MISSING_NAMESPACE = re.compile(r'namespaces "(?P<name>[^"]*)" not found')
 
@@ -78,7 +84,8 @@ def status_of(response: Response) -> dict[str, Any]:
 
 def is_typed_patch_error(status: dict[str, Any]) -> bool:
     """Server-side apply reports an unknown or mistyped field as a 500, though it is the object that is wrong."""
-    return _TYPED_PATCH in (status.get("message") or "")
+    message = status.get("message") or ""
+    return _TYPED_PATCH in message or bool(_UNCONVERTED.search(message))
 
 
 def is_webhook_down(status: dict[str, Any]) -> bool:
@@ -187,6 +194,14 @@ def _invalid(code: int, request: Request, status: dict[str, Any], message: str) 
     if typed:
         # What was found instead is the value itself, which may be a secret.
         message = _GOT.sub("got another type", typed.partition("): ")[2] or typed)
+    if unconverted := _UNCONVERTED.search(message):
+        return _error(
+            Invalid,
+            code,
+            request,
+            f"Could not {request}: {unconverted['why'].strip()}",
+            hint="A value does not have the form of its field: a quantity is like 500m or 1Gi, a time like 30s.",
+        )
     if "HTTP request to an HTTPS server" in message:
         return _error(
             Unreachable, code, request, f"{request.server} speaks HTTPS, not HTTP.", hint="Write https:// in `host`."

@@ -54,6 +54,16 @@ CASES: dict[str, tuple[Response, type[errors.ApiError], tuple[str, ...], dict[st
         (".data.x: expected string, got another type",),
         {},
     ),
+    "wrong form, server-side apply": (
+        answer(
+            500,
+            "failed to convert new object (a/web; apps/v1, Kind=Deployment) to proper version: unable to convert "
+            "unstructured object to apps/v1, Kind=Deployment: quantities must match the regular expression '^x$'",
+        ),
+        errors.Invalid,
+        ("quantities must match the regular expression '^x$'", "like 500m or 1Gi"),
+        {},
+    ),
     "unknown field, create": (
         answer(
             400, 'ConfigMap in version "v1" cannot be handled: strict decoding error: unknown field "foo"', "BadRequest"
