@@ -7,67 +7,78 @@
 from __future__ import annotations
 
 import subprocess
-import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .conftest import Mesh, steps, until
+from .conftest import Mesh, steps
+from .dying_helm import Moment, dying_helm
+
+RELEASES = {"istio-base", "istiod", "istio-cni", "ztunnel"}
 
 
-def _kill_at(mesh: Mesh, status: str, **options: object) -> None:
-    """Start a run, and kill it with everything below it as soon as a release has that status."""
-    with mesh.playbooks.start(mesh.task(**options)) as running:
-        until(f"a release is {status}", lambda: any(s.startswith(status) for _revision, s in mesh.releases().values()))
-        running.kill()
+def _killed(mesh: Mesh, folder: Path, release: str, moment: Moment, **options: Any) -> None:
+    """A run whose module is killed (kill -9), with its helm, at that moment of that release."""
+    run = mesh(helm_binary=dying_helm(folder, mesh.cluster, release, moment), **options)
+    assert run.failed == 1
+    assert "error" not in run.result, f"it ended by itself: {run.result}"
 
 
-def test_killed_while_installing(empty: Mesh) -> None:
-    _kill_at(empty, "pending-install")
+def _whole(mesh: Mesh) -> bool:
+    found = mesh.releases()
+    return found.keys() == RELEASES and {status for _revision, status in found.values()} == {"deployed"}
+
+
+@pytest.mark.parametrize(("release", "moment"), [("istio-base", "pending-install"), ("ztunnel", "before")])
+def test_killed_while_installing(empty: Mesh, tmp_path: Path, release: str, moment: Moment) -> None:
+    _killed(empty, tmp_path, release, moment)
+    assert not _whole(empty)
     resumed = empty().ok()
     assert resumed.changed == 1
-    assert set(empty.releases()) == {"istio-base", "istiod", "istio-cni", "ztunnel"}
-    assert {status for _revision, status in empty.releases().values()} == {"deployed"}
+    expected = "create" if moment == "before" else "recover"
+    assert steps(resumed)[f"release/{release}"]["action"] == expected
+    assert _whole(empty)
     assert empty().ok().changed == 0
 
 
-@pytest.mark.parametrize("status", ["pending-upgrade"])
-def test_killed_while_upgrading(ambient: Mesh, status: str) -> None:
+def test_killed_while_upgrading(ambient: Mesh, tmp_path: Path) -> None:
     newer = ambient.cluster.versions["next"]
-    _kill_at(ambient, status, version=newer)
+    _killed(ambient, tmp_path, "istiod", "pending-upgrade", version=newer)
+    assert ambient.releases()["istiod"][1] == "pending-upgrade"
+    predicted = ambient(version=newer, check=True).ok()
+    assert steps(predicted)["release/istiod"]["action"] == "recover"
     resumed = ambient(version=newer).ok()
+    assert "rolled back to revision" in steps(resumed)["release/istiod"]["notes"][1]
     assert resumed.result["mesh"]["version"] == newer
-    assert {status for _revision, status in ambient.releases().values()} == {"deployed"}
+    assert _whole(ambient)
     assert ambient(version=newer).ok().changed == 0
 
 
-def test_pending_by_another_helm(ambient: Mesh) -> None:
-    """A pending record that is not ours may be somebody's at work: refused while fresh, recovered once abandoned."""
-    record = _mark_pending(ambient, "istio-cni")
+def test_killed_while_removing(ambient: Mesh, tmp_path: Path) -> None:
+    _killed(ambient, tmp_path, "istio-cni", "before", state="absent")
+    assert ambient.releases().keys() == RELEASES - {"ztunnel"}
+    assert ambient(state="absent").ok().changed == 1
+    assert not ambient.releases()
+    assert ambient(state="absent").ok().changed == 0
+
+
+def test_left_pending_by_another_helm(ambient: Mesh, tmp_path: Path) -> None:
+    """It may be at work right now: refused while fresh, recovered once it counts as abandoned."""
+    helm = dying_helm(tmp_path, ambient.cluster, "istio-cni", "pending-upgrade", with_starter=False)
+    command = [helm, "upgrade", "istio-cni", "cni", "--kubeconfig", ambient.cluster.kubeconfig, "-n", "istio-system"]
+    command += ["--repo", ambient.cluster.charts, "--version", ambient.cluster.versions["current"], "--reuse-values"]
+    subprocess.run([*command, "--set", "cni.resources.requests.cpu=101m"], check=True, capture_output=True)
+    revision, status = ambient.releases()["istio-cni"]
+    assert status == "pending-upgrade"
+    # The release was ours before, and helm hands its labels on from revision to revision.
+    secret = f"sh.helm.release.v1.istio-cni.v{revision}"
+    ambient.kubectl("label", "secret", secret, "-n", "istio-system", "meshwright.io/writer-")
+
     refused = ambient(wait=False)
     assert refused.failed == 1
     assert refused.result["error"] == "GuardRefused" and "istio-cni" in refused.result["msg"]
     recovered = ambient(pending_grace=0).ok()
     assert steps(recovered)["release/istio-cni"]["action"] == "recover"
-    assert "rolled back to revision" in " ".join(steps(recovered)["release/istio-cni"]["notes"])
-    assert record not in ambient.kubectl(
-        "get", "secrets", "-n", "istio-system", "-l", "status=pending-upgrade", "-o", "name"
-    )
+    assert _whole(ambient)
     assert ambient().ok().changed == 0
-
-
-def _mark_pending(mesh: Mesh, release: str) -> str:
-    """A second, unfinished revision of a release, as a helm that died leaves it. Returns its Secret's name."""
-    helm = mesh.cluster.programs["helm"]
-    command = [helm, "--kubeconfig", mesh.cluster.kubeconfig, "upgrade", release, "cni", "--repo", mesh.cluster.charts]
-    command += ["--version", mesh.cluster.versions["current"], "-n", "istio-system", "--reuse-values"]
-    command += ["--set", "cni.resources.requests.cpu=101m", "--wait", "--set", "tag=does-not-exist", "--timeout", "60s"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            until("helm is at work", lambda: mesh.releases()[release][1] == "pending-upgrade")
-            time.sleep(1)
-        finally:
-            process.kill()
-    # It was ours before, and helm hands labels on from revision to revision.
-    name = f"sh.helm.release.v1.{release}.v{mesh.releases()[release][0]}"
-    mesh.kubectl("label", "secret", name, "-n", "istio-system", "meshwright.io/writer-")
-    return name
