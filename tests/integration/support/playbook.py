@@ -96,6 +96,7 @@ def environment(home: Path, extra: Mapping[str, str | None] | None = None) -> di
         "HOME": str(home),
         "ANSIBLE_CONFIG": str(settings),
         "ANSIBLE_HOME": str(home / ".ansible"),
+        "ANSIBLE_REMOTE_TMP": str(home / ".ansible" / "tmp"),
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
         "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
