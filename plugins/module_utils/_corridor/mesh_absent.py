@@ -127,7 +127,7 @@ def _carry_out_alone(run: MeshRun, removal: _Removal) -> None:
     if run.intent.namespace not in removal.observed.namespaces:
         _carry_out(run, removal)
         return
-    with MeshLock(run.client, run.intent.namespace):
+    with MeshLock(run.client, run.intent.namespace, patience=run.patience):
         _carry_out(run, removal)
 
 

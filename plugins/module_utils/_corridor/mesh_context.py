@@ -34,6 +34,11 @@ class MeshRun:
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for another run that is at work on the same mesh."""
+        return float(self.intent.wait_timeout) if self.intent.wait else 0.0
+
 
 def start(intent: MeshIntent, params: Mapping[str, Any], folder: str, *, check_mode: bool) -> MeshRun:
     """Connect; nothing is sent yet. `folder` is private to this run."""

@@ -30,10 +30,11 @@ class MeshLock:
 
     The holder renews it; one whose process died on this host is taken over at once, any other when it has not been
     renewed for its whole duration, as seen by this process's own clock. Raises GuardRefused naming the holder when
-    the deadline of the client passes first.
+    `patience` (seconds) is over first.
     """
 
-    def __init__(self, client: Client, namespace: str) -> None:
+    def __init__(self, client: Client, namespace: str, *, patience: float) -> None:
+        self._patience = Deadline(patience)
         self._client = client
         self._namespace = namespace
         self._me = f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
@@ -63,14 +64,14 @@ class MeshLock:
             except Conflict:
                 continue
             self.waited = True
-            if self._client.deadline.passed:
+            if self._patience.passed:
                 raise GuardRefused(
-                    f"Another run is at work on this mesh: {holder} holds Lease {self._namespace}/{LEASE_NAME}.",
+                    f"Another run is at work on this mesh: {holder} holds the Lease {self._namespace}/{LEASE_NAME}.",
                     hint="Wait for it to end, or raise wait_timeout; one that died lets go after "
                     f"{spec.get('leaseDurationSeconds')} s.",
                     details={"holder": holder, "renewed": spec.get("renewTime")},
                 )
-            self._client.deadline.sleep(_POLL)
+            self._patience.sleep(_POLL)
 
     def _hold(self, lease: dict[str, Any]) -> None:
         self._uid = lease["metadata"]["uid"]

@@ -22,7 +22,7 @@ from .mesh_prepare import Prepared, fingerprint, prepare
 from .mesh_result import mesh_state, result
 from .mesh_settle import settle_webhooks, settle_workloads
 from .objects import ObjectEngine
-from .plan import Plan
+from .plan import Plan, Step
 
 
 def present(run: MeshRun) -> dict[str, Any]:
@@ -45,24 +45,21 @@ def present(run: MeshRun) -> dict[str, Any]:
 
 def _carry_out_alone(run: MeshRun, prepared: Prepared) -> Prepared:
     """Carry out under the mesh's Lease; planned anew when another run changed something in between."""
-    _make_namespaces(run, prepared)
-    with MeshLock(run.client, run.intent.namespace) as lock:
+    made = _make_namespaces(run, prepared)
+    with MeshLock(run.client, run.intent.namespace, patience=run.patience) as lock:
         now = releases_again(run.client, run.intent, run.driver)
         if lock.waited or fingerprint(now) != prepared.fingerprint:
             run.notes.append("another run was at work on this mesh, so this one planned anew")
-            first = [step for step in prepared.plan if step.changes and step.name.startswith("Namespace ")]
             prepared = prepare(run)
-            names = {step.name for step in first}
-            kept = [step for step in prepared.plan if step.name not in names]
-            prepared.plan = Plan([*first, *kept])
-            _make_namespaces(run, prepared)
+            made = [step for step in made if step.changes] or _make_namespaces(run, prepared)
+        prepared.plan = Plan([*made, *(step for step in prepared.plan if step.name not in {one.name for one in made})])
         with_evidence(prepared.plan, lambda: _carry_out(run, prepared))
     return prepared
 
 
-def _make_namespaces(run: MeshRun, prepared: Prepared) -> None:
-    if prepared.namespaces:
-        ObjectEngine(run.client, manager=MANAGER).apply(prepared.namespaces)
+def _make_namespaces(run: MeshRun, prepared: Prepared) -> list[Step]:
+    """The steps as they were carried out: what another run made in between is no change of this one."""
+    return ObjectEngine(run.client, manager=MANAGER).apply(prepared.namespaces) if prepared.namespaces else []
 
 
 def _carry_out(run: MeshRun, prepared: Prepared) -> None:

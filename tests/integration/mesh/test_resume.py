@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +84,45 @@ def test_left_pending_by_another_helm(ambient: Mesh, tmp_path: Path) -> None:
     assert steps(recovered)["release/istio-cni"]["action"] == "recover"
     assert _whole(ambient)
     assert ambient().ok().changed == 0
+
+
+def test_two_runs_at_once(empty: Mesh) -> None:
+    """One goes first; the other plans anew and finds nothing to do, or next to nothing."""
+    with empty.playbooks.start(empty.task()) as one, empty.playbooks.start(empty.task()) as other:
+        runs = [one.wait().ok(), other.wait().ok()]
+    assert sorted(run.changed for run in runs)[-1] == 1
+    assert _whole(empty)
+    assert {revision for revision, _status in empty.releases().values()} == {1}
+    assert empty().ok().changed == 0
+
+
+def test_another_run_at_work_is_named(ambient: Mesh) -> None:
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "meshwright-istio-mesh", "namespace": "istio-system"},
+        "spec": {"holderIdentity": "elsewhere/7/1", "leaseDurationSeconds": 30},
+    }
+    ambient.kubectl.apply(lease)
+    done = threading.Event()
+
+    def renew() -> None:
+        turn = 0
+        while not done.wait(2):
+            turn += 1
+            patch = {"metadata": {"annotations": {"turn": str(turn)}}}
+            where = ("-n", "istio-system", "--type=merge", "-p", json.dumps(patch))
+            ambient.kubectl("patch", "lease", "meshwright-istio-mesh", *where)
+
+    renewing = threading.Thread(target=renew)
+    renewing.start()
+    try:
+        refused = ambient(mesh_id="other", wait_timeout=5)
+        assert refused.failed == 1
+        assert refused.result["error"] == "GuardRefused" and "elsewhere/7/1" in refused.result["msg"]
+        # Where nothing is to be written, nobody is in the way.
+        assert ambient(wait_timeout=5).ok().changed == 0
+    finally:
+        done.set()
+        renewing.join()
+        ambient.kubectl("delete", "lease", "meshwright-istio-mesh", "-n", "istio-system")

@@ -35,7 +35,7 @@ RELEASE: dict[str, Any] = {
 LABELS = {"owner": "helm", "name": "istiod", "version": "3", "status": "deployed", "modifiedAt": "1795262400"}
 
 
-def stored(kind: str = "Secret", *, zipped: bool = True, release: Any = None, **labels: str) -> dict[str, Any]:
+def stored(kind: str = "Secret", *, zipped: bool = True, release: Any = None, **labels: Any) -> dict[str, Any]:
     payload = json.dumps(RELEASE if release is None else release).encode()
     text = base64.b64encode(gzip.compress(payload) if zipped else payload)
     data = text.decode() if kind == "ConfigMap" else base64.b64encode(text).decode()
@@ -63,7 +63,8 @@ def test_minimal_and_damaged_records() -> None:
     damaged["data"]["release"] = damaged["data"]["release"][:100]
     with pytest.raises(ToolError, match=r"istio-system/sh\.helm\.release\.v1\.istiod\.v3"):
         decode(damaged)
-    for release in ([], {}, {"name": "x"}):
+    unusable: list[Any] = [[], {}, {"name": "x"}]
+    for release in unusable:
         with pytest.raises(ToolError):
             decode(stored(release=release))
 
