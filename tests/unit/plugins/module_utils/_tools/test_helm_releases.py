@@ -73,7 +73,8 @@ def test_records() -> None:
     found = record(stored())
     assert found is not None
     assert (found.revision, found.status, found.ours, found.modified) == (3, "deployed", False, 1795262400.0)
-    ours = record(stored(**{"meshwright.io/writer": "istio_mesh"}))
+    label: dict[str, Any] = {"meshwright.io/writer": "istio_mesh"}
+    ours = record(stored(**label))
     assert ours is not None and ours.ours
     assert record({"metadata": {"labels": {"owner": "helm"}}}) is None
     assert record({"metadata": {}}) is None
