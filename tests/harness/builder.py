@@ -60,6 +60,8 @@ PROGRAMS: tuple[Program, ...] = (
     *map(_istiod, ISTIO_VERSIONS),
     Program("proxies", "istio", "./proxies"),
 )
+# For the tests of istio_mesh alone: no cluster needs it, so it is not built for one.
+HELM_4 = Program("helm", "helm4", "helm.sh/helm/v4/cmd/helm")
 
 
 def cache_folder() -> Path:

@@ -140,13 +140,15 @@ class Helm:
             arguments.append("--take-ownership")
         if self.version.major >= 4:
             # What was edited by hand is owned by the editor: under server-side apply only force takes it back.
-            arguments.append("--force-conflicts")
+            # A release that Helm 3 made is upgraded client-side otherwise, which knows no force.
+            arguments += ["--server-side=true", "--force-conflicts"]
         self.run(arguments, f"install or upgrade the release {name}", timeout=timeout, write=True)
 
     def rollback(self, name: str, namespace: str, revision: int, *, timeout: float) -> None:
         arguments = ["rollback", name, str(revision), "--namespace", namespace, "--timeout", f"{max(1, int(timeout))}s"]
         if self.version.major >= 4:
-            arguments.append("--force-conflicts")
+            # A release that Helm 3 made is upgraded client-side otherwise, which knows no force.
+            arguments += ["--server-side=true", "--force-conflicts"]
         self.run(arguments, f"roll the release {name} back to revision {revision}", timeout=timeout, write=True)
 
     def uninstall(self, name: str, namespace: str, *, timeout: float) -> None:

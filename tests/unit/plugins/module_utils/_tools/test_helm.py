@@ -80,7 +80,7 @@ def test_upgrading(tmp_path: Path, version: str, forced: bool) -> None:
     assert list(arguments[:3]) == ["upgrade", "istiod", "chart.tgz"]
     # Without it, helm would keep the values of before when none are given.
     assert "--reset-values" in arguments
-    assert ("--force-conflicts" in arguments) is forced
+    assert ("--force-conflicts" in arguments) is ("--server-side=true" in arguments) is forced
     values = Path(arguments[list(arguments).index("--values") + 1])
     assert json.loads(values.read_text(encoding="utf-8")) == {"a": 1}
     assert values.stat().st_mode & 0o077 == 0
