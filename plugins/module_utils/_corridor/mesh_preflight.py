@@ -62,7 +62,10 @@ def preflight(client: Client, intent: MeshIntent) -> list[str]:
             hint="Use an account with the role cluster-admin, or have them granted.",
             details={"missing": missing},
         )
-    nodes = client.list(kinds.NODE)
+    try:
+        nodes = client.list(kinds.NODE)
+    except Forbidden:
+        return ["the nodes may not be listed by this account, so whether one is ready was not checked"]
     usable = [node for node in nodes if not (node.get("spec") or {}).get("unschedulable") and _ready(node)]
     if not usable and intent.wait:
         raise GuardRefused(
