@@ -65,9 +65,7 @@ def test_check_apply_check_apply(engine: ObjectEngine, fresh: str) -> None:
     checked = engine.plan(desired)
     assert [step.name for step in checked] == order
     assert {step.action for step in checked} == {"create"}
-    assert predicted(checked) == dict(
-        zip(order, ["server", "server", *["schema"] * 5], strict=True)
-    )
+    assert predicted(checked) == dict(zip(order, ["server", "server", *["schema"] * 5], strict=True))
     assert engine.client.get(kinds.NAMESPACE, fresh) is None
 
     assert actions(engine.apply(desired)) == dict.fromkeys(order, "create")
