@@ -73,13 +73,13 @@ def prepare(run: MeshRun) -> Prepared:
 
     namespaces = desired_namespaces(intent, observed.namespaces)
     namespace_steps = ObjectEngine(client, manager=MANAGER).plan(namespaces) if namespaces else []
-    gateway_api = plan_gateway_api(client, intent.gateway_api, observed)
-    run.warnings += gateway_api.warnings
 
     decisions = decisions_for(intent, wanted, states)
     stored = {one.name: stored_objects(client, releases.get(one.name)) for one in wanted}
     rendered = _render(run, observed, decisions, stored, releases)
     drifted = _look_for_drift(run, decisions, stored)
+    gateway_api = plan_gateway_api(client, intent.gateway_api, observed)
+    run.warnings += gateway_api.warnings
     if any(decision.writes for decision in decisions) or any(step.changes for step in namespace_steps):
         _guard_writes(run, observed, decisions, rendered, stored)
 

@@ -154,7 +154,7 @@ class Connection:
         self._context = None
         if paths:
             parsed = kubeconfig.read(paths, _parse, source=self.source)
-            self._context = kubeconfig.choose(parsed, options.context, source=self.source)
+            self._context = kubeconfig.choose(parsed, options.context, source=f"{paths}, {self.source}")
             self._authenticate(config, self._context)
         elif options.host:
             config.host = options.host
