@@ -127,6 +127,8 @@ def on_embedded_cluster(name: str, arguments: list[str]) -> int:
         "control_plane_version": state.versions["current"],
         "control_plane_charts": {"repository": state.charts},
         "control_plane_gateway_api": {"source": state.gateway_api},
+        # No autoscaler: the embedded cluster has no metrics for one.
+        "control_plane_istiod": {"replicas": 1},
     }
     code = play(variables, env, arguments)
     print(farewell(name, kubectl, state.kubeconfig, time.monotonic() - started, code), flush=True)

@@ -131,21 +131,18 @@ def files(role: Role) -> Iterator[tuple[Path, str]]:
 
 def shown(role: Role) -> str:
     """A task that prints the steps: an ok task does not print its module's answer."""
-    steps = f"{role.register}.steps"
-    column = "map(attribute='{}', default='-')"
-    action, step, reason = (f"{steps} | {column.format(name)}" for name in ("action", "step", "reason"))
+    table, shown_as = f"{role.register}.table", f"{role.name}_shown_as"
+    option = "lookup('ansible.builtin.config', 'result_format', plugin_type='callback', plugin_name='default')"
     return f"""
-- name: Show each step, and who foretold it
+# One text where results are shown as YAML, which prints it as a block; else a list, which JSON prints line by line.
+- name: Show each step, and who predicted it
   ansible.builtin.debug:
-    msg: >-
-      {{{{ {action}
-      | zip({step},
-      {steps} | {column.format("predicted_by")} | map('regex_replace', '^', 'foretold by: '),
-      {reason})
-      | map('join', ' | ') }}}}
+    msg: "{{{{ {table} | join('\\n') if {shown_as} == 'yaml' else {table} }}}}"
+  vars:
+    {shown_as}: "{{{{ {option} }}}}"
   when:
     - {role.register} is changed
-    - {role.register}.steps is defined
+    - {table} is defined
 """
 
 

@@ -502,6 +502,11 @@ steps:
       reason: "changed since it was installed: Deployment istio-system/istiod (spec.replicas)"
       predicted_by: server
       notes: ["helm v3.22: upgraded", "compared again: as the manifest says"]
+table:
+  description: The steps as lines of aligned text, to be printed by C(ansible.builtin.debug).
+  returned: success, unless O(state=rendered)
+  type: list
+  elements: str
 mesh:
   description: The mesh as it is afterwards.
   returned: success, unless O(state=rendered)

@@ -43,13 +43,9 @@ def result(
     return {
         "changed": plan.changed,
         "steps": plan.summary(),
-        "diff": [_yaml_ready(entry) for entry in plan.diff()],
+        "table": plan.table(),
+        "diff": plan.diff(),
         "mesh": mesh,
         "notes": list(dict.fromkeys(notes)),
         "warnings": list(warnings),
     }
-
-
-def _yaml_ready(entry: dict[str, Any]) -> dict[str, Any]:
-    """Ansible shows dictionaries in a diff as JSON by itself; headers say which step it is."""
-    return entry

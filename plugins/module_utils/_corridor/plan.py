@@ -8,12 +8,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Action = Literal["create", "update", "repair", "recover", "delete", "none"]
 PredictedBy = Literal["server", "schema", "local", ""]
+
+# Inside the JSON in which Ansible's default callback shows a list, a line of this length fits 110 columns.
+_WIDTH = 98
 
 
 @dataclass(slots=True)
@@ -76,3 +80,24 @@ class Plan:
             for step in self.steps
             if step.changes
         ]
+
+    def table(self) -> list[str]:
+        """The plan as lines of text, columns aligned: for people, since an ok task prints nothing of its result."""
+        rows = [("ACTION", "STEP", "PREDICTED BY", "REASON")]
+        rows += [(step.action, step.name, step.predicted_by or "-", step.reason) for step in self.steps]
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        indent = " " * (sum(widths) + 6)
+        lines = []
+        for row, notes in zip(rows, [[], *(step.notes for step in self.steps)], strict=True):
+            first = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=False))
+            for number, text in enumerate([row[3], *notes]):
+                start = f"{first}  " if number == 0 else indent
+                lines += textwrap.wrap(
+                    text,
+                    max(_WIDTH, len(indent) + 30),
+                    initial_indent=start,
+                    subsequent_indent=indent,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                ) or [start.rstrip()]
+        return lines
