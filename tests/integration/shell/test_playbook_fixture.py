@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from tests.integration.support.playbook import Playbooks
@@ -42,3 +47,24 @@ def test_no_cluster_of_the_person_at_the_keyboard_is_visible(
     run = offline_playbook([{"ansible.builtin.command": "env"}]).ok()
     assert "KUBECONFIG" not in run.result["stdout"]
     assert "K8S_AUTH" not in run.result["stdout"]
+
+
+def test_a_killed_run_leaves_nothing_running(offline_playbook: Playbooks, tmp_path: Path) -> None:
+    started, finished = tmp_path / "started", tmp_path / "finished"
+    script = (
+        f"import os, time; open({str(started)!r}, 'w').write(str(os.getpid())); "
+        f"time.sleep(3); open({str(finished)!r}, 'w')"
+    )
+    with offline_playbook.start([{"ansible.builtin.command": {"argv": [sys.executable, "-c", script]}}]) as running:
+        while not (started.exists() and started.read_text()):
+            assert running.process.poll() is None, running.output
+            time.sleep(0.05)
+        module = int(started.read_text())
+        run = running.kill()
+    assert run.rc == -signal.SIGKILL
+    assert not run.results
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{module}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)  # until whoever inherited it has taken note
+    assert not Path(f"/proc/{module}").exists() or "Z" in Path(f"/proc/{module}/stat").read_text().split()[2]
+    assert not finished.exists()

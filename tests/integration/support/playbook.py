@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from .processes import kill_tree
 
 ROOT = Path(__file__).resolve().parents[3]
 COLLECTIONS = ROOT / "build" / "collections"
@@ -203,7 +204,7 @@ class Playbooks:
 
 
 class Running:
-    """One `ansible-playbook` under way, in a process group of its own."""
+    """One `ansible-playbook` under way."""
 
     def __init__(self, command: list[str], env: dict[str, str], work: Path) -> None:
         self.command = command
@@ -236,14 +237,14 @@ class Running:
 
     def kill(self) -> Run:
         """End it at once, with all that it started, as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        kill_tree(self.process.pid)
         return self.wait(30)
 
     def wait(self, timeout: float = 600) -> Run:
         try:
             rc = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            kill_tree(self.process.pid)
             self.process.wait()
             raise AssertionError(
                 f"not done after {timeout} s: {' '.join(self.command)}\n{self.output[-4000:]}"
