@@ -134,7 +134,7 @@ def ensure(programs: Sequence[Program] = PROGRAMS, *, note: Callable[[str], None
     if not missing:
         note(f"programs: {len(programs)} cached")
         return paths
-    note(f"programs: {len(missing)} to build from source, once (about 12 minutes on 2 cores when nothing is cached)")
+    note(f"programs: {len(missing)} to build from source, once (12 to 14 minutes on 2 idle cores for all)")
     with locked(cache / "programs" / ".lock", note, "building programs"):
         sweep(cache / "programs", ".building-*")
         for number, program in enumerate(programs, 1):
