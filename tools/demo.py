@@ -103,6 +103,17 @@ def on_own_cluster(context: str, confirmed: str, arguments: list[str]) -> int:
     return play(variables, env, arguments)
 
 
+def embedded_mesh(version: str, charts: str, gateway_api: str) -> dict[str, Any]:
+    """The mesh that the demo installs on an embedded cluster, as variables of site.yml."""
+    return {
+        "control_plane_version": version,
+        "control_plane_charts": {"repository": charts},
+        "control_plane_gateway_api": {"source": gateway_api},
+        # No autoscaler: the embedded cluster has no metrics for one.
+        "control_plane_istiod": {"replicas": 1},
+    }
+
+
 def on_embedded_cluster(name: str, arguments: list[str]) -> int:
     started = time.monotonic()
     # What the harness starts inherits this process's environment: scrub it before anything is imported or started.
@@ -121,15 +132,8 @@ def on_embedded_cluster(name: str, arguments: list[str]) -> int:
     env["PATH"] = os.pathsep.join([str(Path(state.programs["helm"]).parent), env["PATH"]])
     kubectl = [state.programs["kubectl"], "--kubeconfig", state.kubeconfig]
     subprocess.run([*kubectl, "apply", "--server-side", "--filename", str(SAMPLE)], env=env, check=True)
-    variables = {
-        "mesh_kubeconfig": state.kubeconfig,
-        "mesh_context": state.context,
-        "control_plane_version": state.versions["current"],
-        "control_plane_charts": {"repository": state.charts},
-        "control_plane_gateway_api": {"source": state.gateway_api},
-        # No autoscaler: the embedded cluster has no metrics for one.
-        "control_plane_istiod": {"replicas": 1},
-    }
+    variables: dict[str, Any] = {"mesh_kubeconfig": state.kubeconfig, "mesh_context": state.context}
+    variables |= embedded_mesh(state.versions["current"], state.charts, state.gateway_api)
     code = play(variables, env, arguments)
     print(farewell(name, kubectl, state.kubeconfig, time.monotonic() - started, code), flush=True)
     return code

@@ -26,6 +26,7 @@ from tests.integration.support import embedded
 from tests.integration.support.decoy import Decoy
 from tests.integration.support.embedded import Embedded, Kubectl
 from tests.integration.support.playbook import ROOT, Playbooks
+from tools.demo import embedded_mesh
 
 NAME = "shell"
 
@@ -47,11 +48,7 @@ def site(empty: Embedded, collections: Path, tmp_path: Path) -> Playbooks:
 
 
 def variables(empty: Embedded) -> dict[str, Any]:
-    return {
-        "control_plane_version": empty.versions["current"],
-        "control_plane_charts": {"repository": empty.charts},
-        "control_plane_gateway_api": {"source": empty.gateway_api},
-    }
+    return embedded_mesh(empty.versions["current"], empty.charts, empty.gateway_api)
 
 
 def demo(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
