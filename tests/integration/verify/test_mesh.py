@@ -143,7 +143,7 @@ def test_injectors_that_overlap(verify: Verify, kubectl: Kubectl) -> None:
         result = verify()
     finally:
         kubectl("delete", "mutatingwebhookconfiguration", "istio-sidecar-injector-copy", "--ignore-not-found")
-        kubectl("delete", "namespace", "shop", "--ignore-not-found", "--wait=false")
+        kubectl("delete", "namespace", "shop", "--ignore-not-found")
     assert statuses(result)["MW0018"] == "failed"
     assert "Namespace shop" in finding(result, "MW0018")["objects"]
 
@@ -211,7 +211,7 @@ def test_a_proxy_too_old_for_its_istiod(verify: Verify, kubectl: Kubectl) -> Non
         kubectl.apply(pod)
         result = verify()
     finally:
-        kubectl("delete", "namespace", "old", "--wait=false")
+        kubectl("delete", "namespace", "old")
     assert changed(result) == {"MW0011": "warning"}
     assert finding(result, "MW0011")["objects"] == ["Pod old/client"]
 
