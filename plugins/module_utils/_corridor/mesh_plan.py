@@ -29,7 +29,6 @@ class Decision:
 
     `recovery` is what must be done first to a release left unfinished: `drop` the unfinished record (nothing was
     ever deployed), `rollback` to revision `back_to`, or finish the `uninstall`.
-    `drifted` are the objects found different on the server, with the paths that differ.
     """
 
     desired: DesiredRelease
@@ -38,7 +37,6 @@ class Decision:
     recovery: Recovery = ""
     back_to: int = 0
     unfinished: list[Record] = field(default_factory=list)
-    drifted: dict[str, list[str]] = field(default_factory=dict)
     take_ownership: bool = False
 
     @property

@@ -152,8 +152,7 @@ def _look_for_drift(run: MeshRun, decisions: list[Decision], stored: Mapping[str
         drifted = find_drift(run.client, stored[decision.desired.name], live)
         if drifted:
             decision.action = "repair"
-            decision.drifted = {name: one.paths for name, one in drifted.items()}
-            decision.reason = drift_reason(decision.drifted)
+            decision.reason = drift_reason({name: one.paths for name, one in drifted.items()})
             found[decision.desired.name] = drifted
     if found:  # Repairing goes through helm, which wants the chart: better missed now than in the middle.
         run.helm_side.need(decision.desired for decision in quiet if decision.action == "repair")

@@ -14,7 +14,7 @@ from typing import Any
 from .._desired.manifests import key, label, removed, shown
 from .._kube.client import Client
 from .mesh_drift import HELM_MANAGER, Drifted
-from .mesh_plan import Decision, drift_reason
+from .mesh_plan import Decision
 from .objects import ObjectEngine
 from .plan import PredictedBy, Step
 
@@ -59,7 +59,7 @@ def rehearse_repair(decision: Decision, drifted: Mapping[str, Drifted]) -> Step:
     return Step(
         decision.desired.step,
         "repair",
-        drift_reason({name: one.paths for name, one in drifted.items()}),
+        decision.reason,
         before={name: shown(one.before) for name, one in drifted.items() if one.before},
         after={name: shown(one.after) for name, one in drifted.items()},
         predicted_by="server",

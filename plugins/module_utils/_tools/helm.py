@@ -138,18 +138,20 @@ class Helm:
         arguments += ["--disable-openapi-validation", "--hide-notes", "--timeout", f"{max(1, int(timeout))}s"]
         if take_ownership:
             arguments.append("--take-ownership")
-        if self.version.major >= 4:
-            # What was edited by hand is owned by the editor: under server-side apply only force takes it back.
-            # A release that Helm 3 made is upgraded client-side otherwise, which knows no force.
-            arguments += ["--server-side=true", "--force-conflicts"]
+        arguments += self._forced()
         self.run(arguments, f"install or upgrade the release {name}", timeout=timeout, write=True)
 
     def rollback(self, name: str, namespace: str, revision: int, *, timeout: float) -> None:
         arguments = ["rollback", name, str(revision), "--namespace", namespace, "--timeout", f"{max(1, int(timeout))}s"]
-        if self.version.major >= 4:
-            # A release that Helm 3 made is upgraded client-side otherwise, which knows no force.
-            arguments += ["--server-side=true", "--force-conflicts"]
+        arguments += self._forced()
         self.run(arguments, f"roll the release {name} back to revision {revision}", timeout=timeout, write=True)
+
+    def _forced(self) -> list[str]:
+        """What makes Helm 4 take back what was edited by hand: under server-side apply its editor owns it.
+
+        Server-side is said as well: a release that Helm 3 made is written client-side otherwise, which knows no force.
+        """
+        return ["--server-side=true", "--force-conflicts"] if self.version.major >= 4 else []
 
     def uninstall(self, name: str, namespace: str, *, timeout: float) -> None:
         arguments = ["uninstall", name, "--namespace", namespace, "--ignore-not-found"]

@@ -110,9 +110,12 @@ def up(name: str) -> Embedded:
 
 
 @contextlib.contextmanager
-def shared() -> Iterator[Embedded]:
-    """The shared cluster, brought up when it is not, and down again by whoever brought it up."""
-    name = os.environ.get("MESHWRIGHT_CLUSTER", "test")
+def shared(suffix: str = "") -> Iterator[Embedded]:
+    """The shared cluster, brought up when it is not, and down again by whoever brought it up.
+
+    With a suffix it is one beside it, for tests that need a cluster of their own; kept as the shared one is.
+    """
+    name = os.environ.get("MESHWRIGHT_CLUSTER", "test") + suffix
     kept = is_up(name) and os.environ.get("MESHWRIGHT_KEEP") == "1"
     embedded = up(name)
     try:

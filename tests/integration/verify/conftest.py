@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._intent.verify im
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client, Deadline
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.connection import ConnectionOptions, connect
 
-from tests.harness import cluster as harness
-
-from ..support.embedded import Embedded, Kubectl, is_up, up
+from ..support.embedded import Embedded, Kubectl, shared
 from ..support.playbook import Playbooks
 
 Verify = Callable[..., dict[str, Any]]
@@ -28,14 +25,8 @@ Verify = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Embedded]:
     """An embedded cluster without a mesh, named after the shared one; kept as that one is."""
-    name = f"{os.environ.get('MESHWRIGHT_CLUSTER', 'test')}-verify"
-    kept = is_up(name) and os.environ.get("MESHWRIGHT_KEEP") == "1"
-    embedded = up(name)
-    try:
+    with shared("-verify") as embedded:
         yield embedded
-    finally:
-        if not kept:
-            harness.down(name)
 
 
 @pytest.fixture(scope="session")
