@@ -562,7 +562,7 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._corridor.mesh import walk_mesh
+from ..module_utils._corridor.mesh.walk import walk_mesh
 from ..module_utils._intent.mesh_spec import MESH_SPEC
 from ..module_utils._kube.connection import CONNECTION_SPEC
 from ..module_utils._module import run_module

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh_apply import mend
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.helm.apply import mend
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client, Deadline
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.connection import ConnectionOptions, connect
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor import mesh_guards as guards
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh_leftovers import calls_istiod
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh import guards
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh.leftovers import calls_istiod
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput, GuardRefused
 from ansible_collections.meshwright.istio.plugins.module_utils._tools.helm_releases import Record
 
 from .._intent.meshes import intent
-from .test_mesh_plan import rel
+from .test_helm_decide import rel
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._intent.mesh import RELEASES, MeshIntent
-from .._tools.helm_releases import Release
-from .mesh_observe import MeshObserved
-from .plan import Plan
+from ..._intent.mesh import RELEASES, MeshIntent
+from ..._tools.helm_releases import Release
+from ..helm.observe import MeshObserved
+from ..plan import Plan
 
 
 def mesh_state(intent: MeshIntent, observed: MeshObserved, releases: Mapping[str, Release | None]) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .._desired.helm import DesiredRelease
-from .._desired.manifests import parse_manifest, with_namespaces
-from .._intent.mesh import ChartSource
-from .._kube.client import Client
-from .._kube.connection import Connection
-from .._kube.kinds import known
-from .._tools.charts import fetch_charts
-from .._tools.helm import Helm, find_helm
+from ..._desired.helm import DesiredRelease
+from ..._desired.manifests import parse_manifest, with_namespaces
+from ..._intent.mesh import ChartSource
+from ..._kube.client import Client
+from ..._kube.connection import Connection
+from ..._kube.kinds import known
+from ..._tools.charts import fetch_charts
+from ..._tools.helm import Helm, find_helm
 
 # Namespaced unless known not to be: what an offline run assumes of kinds it has never heard of.
 Rendered = dict[str, list[dict[str, Any]]]

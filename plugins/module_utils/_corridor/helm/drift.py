@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._desired.manifests import label
-from .._errors import Invalid
-from .._kube.client import Client
-from .differ import before_after, drift, same
-from .live import observe, target
+from ..._desired.manifests import label
+from ..._errors import Invalid
+from ..._kube.client import Client
+from ..differ import before_after, drift, same
+from ..live import observe, target
 
 # Helm's own field manager, so that what we re-apply of its manifest stays Helm's.
 HELM_MANAGER = "helm"

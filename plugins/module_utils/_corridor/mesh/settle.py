@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._errors import ApiError, SettleTimeout
-from .._kube import kinds
-from .._kube.client import Client, Deadline
-from .settle import Ref, settle
+from ..._errors import ApiError, SettleTimeout
+from ..._kube import kinds
+from ..._kube.client import Client, Deadline
+from ..settle import Ref, settle
 
 _WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet")
 _PAUSE = 0.5

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._desired.helm import NETWORK_LABEL
-from .._errors import BadInput, GuardRefused
-from .._intent.mesh import RELEASES, MeshIntent
-from .._intent.versions import Version, hop_problem, kubernetes_problem, parse_version
-from .._tools.helm_releases import Record, Release
+from ..._desired.helm import NETWORK_LABEL
+from ..._errors import BadInput, GuardRefused
+from ..._intent.mesh import RELEASES, MeshIntent
+from ..._intent.versions import Version, hop_problem, kubernetes_problem, parse_version
+from ..._tools.helm_releases import Record, Release
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 _FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")

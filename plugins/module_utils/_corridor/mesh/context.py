@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._intent.mesh import MeshIntent
-from .._kube.client import Client, Deadline
-from .._kube.connection import ConnectionOptions, connect
-from .._tools.helm import storage_driver
-from .mesh_charts import HelmSide
+from ..._intent.mesh import MeshIntent
+from ..._kube.client import Client, Deadline
+from ..._kube.connection import ConnectionOptions, connect
+from ..._tools.helm import storage_driver
+from ..helm.charts import HelmSide
 
 # Seconds that fetching, rendering, rehearsing and helm itself may take beside the time to wait for readiness.
 WORK_TIME = 180

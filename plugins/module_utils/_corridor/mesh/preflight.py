@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._errors import Forbidden, GuardRefused
-from .._intent.mesh import MeshIntent
-from .._kube import kinds
-from .._kube.client import Client
-from .._kube.kinds import Kind
+from ..._errors import Forbidden, GuardRefused
+from ..._intent.mesh import MeshIntent
+from ..._kube import kinds
+from ..._kube.client import Client
+from ..._kube.kinds import Kind
 
 
 class Access(NamedTuple):

@@ -14,15 +14,15 @@ from typing import Any
 
 from ansible.module_utils.urls import open_url
 
-from .._desired.gateway_api import MANAGER, bundle_crds, choose, companions, installed_enough, owner
-from .._desired.manifests import parse_manifest, shown
-from .._errors import BadInput, ToolError
-from .._intent.mesh import GatewayApi
-from .._kube.client import Client
-from .mesh_observe import MeshObserved
-from .mesh_rehearse import weakest
-from .objects import ObjectEngine
-from .plan import Step
+from ..._desired.gateway_api import MANAGER, bundle_crds, choose, companions, installed_enough, owner
+from ..._desired.manifests import parse_manifest, shown
+from ..._errors import BadInput, ToolError
+from ..._intent.mesh import GatewayApi
+from ..._kube.client import Client
+from ..helm.observe import MeshObserved
+from ..helm.rehearse import weakest
+from ..objects import ObjectEngine
+from ..plan import Step
 
 STEP = "gateway-api"
 _LIMIT = 32 * 1024 * 1024

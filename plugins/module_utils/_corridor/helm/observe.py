@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._desired.gateway_api import GROUP
-from .._errors import Forbidden
-from .._intent.mesh import RELEASES, MeshIntent
-from .._kube import kinds
-from .._kube.client import Client
-from .._tools.helm_releases import PENDING, Record, Release, decode, last_deployed, latest, record
+from ..._desired.gateway_api import GROUP
+from ..._errors import Forbidden
+from ..._intent.mesh import RELEASES, MeshIntent
+from ..._kube import kinds
+from ..._kube.client import Client
+from ..._tools.helm_releases import PENDING, Record, Release, decode, last_deployed, latest, record
 
 # Helm's records of other revisions are many and large; which of them to read is told by their labels.
 _OWNED = "owner=helm,name in ({names})"

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._desired.gateway_api import bundle_crds, companions
-from .._desired.helm import desired_namespaces, desired_releases
-from .._desired.values import merge
-from .._intent.mesh import MeshIntent
-from .._tools.helm import storage_driver
-from . import mesh_guards as guards
-from .mesh_charts import HelmSide
-from .mesh_gateway_api import read_bundle
+from ..._desired.gateway_api import bundle_crds, companions
+from ..._desired.helm import desired_namespaces, desired_releases
+from ..._desired.values import merge
+from ..._intent.mesh import MeshIntent
+from ..._tools.helm import storage_driver
+from ..helm.charts import HelmSide
+from . import guards
+from .gateway_api import read_bundle
 
 # Where something else than Helm applies what was rendered, istiod and that tool would take turns in writing this field.
 _STEADY = {"base": {"validationFailurePolicy": "Fail"}}

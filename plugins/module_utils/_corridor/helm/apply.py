@@ -11,15 +11,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .._desired.manifests import label, parse_manifest
-from .._errors import Conflict, GuardRefused, ToolError
-from .._intent.mesh import MeshIntent
-from .._kube.client import Client
-from .._tools.helm_releases import Record, Release
-from .mesh_charts import HelmSide, placed
-from .mesh_drift import HELM_MANAGER, find_drift, read_live
-from .mesh_observe import ReleaseState, busy, record_kind, releases_again
-from .mesh_plan import Decision, decide
+from ..._desired.manifests import label, parse_manifest
+from ..._errors import Conflict, GuardRefused, ToolError
+from ..._intent.mesh import MeshIntent
+from ..._kube.client import Client
+from ..._tools.helm_releases import Record, Release
+from .charts import HelmSide, placed
+from .decide import Decision, decide
+from .drift import HELM_MANAGER, find_drift, read_live
+from .observe import ReleaseState, busy, record_kind, releases_again
 
 _POLL = 2.0
 

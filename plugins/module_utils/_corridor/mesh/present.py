@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._desired.gateway_api import MANAGER as GATEWAY_API_MANAGER
-from .._desired.helm import MANAGER
-from .._errors import MeshError
-from .._kube.client import Deadline
-from .mesh_apply import apply_release, mend
-from .mesh_context import MeshRun
-from .mesh_lock import MeshLock
-from .mesh_observe import releases_again
-from .mesh_prepare import Prepared, fingerprint, prepare
-from .mesh_result import mesh_state, result
-from .mesh_settle import settle_webhooks, settle_workloads
-from .objects import ObjectEngine
-from .plan import Plan, Step
+from ..._desired.gateway_api import MANAGER as GATEWAY_API_MANAGER
+from ..._desired.helm import MANAGER
+from ..._errors import MeshError
+from ..._kube.client import Deadline
+from ..helm.apply import apply_release, mend
+from ..helm.observe import releases_again
+from ..helm.prepare import Prepared, fingerprint, prepare
+from ..objects import ObjectEngine
+from ..plan import Plan, Step
+from .context import MeshRun
+from .lock import MeshLock
+from .result import mesh_state, result
+from .settle import settle_webhooks, settle_workloads
 
 
 def present(run: MeshRun) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh_observe import busy
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh_plan import decide, manifest_difference
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.helm.decide import decide, manifest_difference
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.helm.observe import busy
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.helm import DesiredRelease
 from ansible_collections.meshwright.istio.plugins.module_utils._tools.helm_releases import Record, Release
 

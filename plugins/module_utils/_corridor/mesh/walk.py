@@ -12,11 +12,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._intent.mesh import mesh_intent
-from .mesh_absent import absent
-from .mesh_context import start
-from .mesh_present import present
-from .mesh_render import rendered
+from ..._intent.mesh import mesh_intent
+from .absent import absent
+from .context import start
+from .present import present
+from .render import rendered
 
 
 def walk_mesh(module: AnsibleModule) -> dict[str, Any]:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._desired.gateway_api import GROUP as GATEWAY_GROUP
-from .._desired.gateway_api import managed_by_us
-from .._desired.helm import MADE_BY
-from .._errors import GuardRefused
-from .._intent.mesh import MeshIntent
-from .._kube import kinds
-from .._kube.client import Client
-from .settle import Ref
+from ..._desired.gateway_api import GROUP as GATEWAY_GROUP
+from ..._desired.gateway_api import managed_by_us
+from ..._desired.helm import MADE_BY
+from ..._errors import GuardRefused
+from ..._intent.mesh import MeshIntent
+from ..._kube import kinds
+from ..._kube.client import Client
+from ..settle import Ref
 
 _ROOT_CONFIG_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
 _LEADER = "control-plane.alpha.kubernetes.io/leader"

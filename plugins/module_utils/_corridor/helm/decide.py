@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .._desired.helm import DesiredRelease
-from .._desired.manifests import key, label
-from .._desired.values import changed_paths, same_values
-from .._tools.helm_releases import PENDING, Record, Release, last_deployed, latest
-from .differ import clean
-from .plan import Action
+from ..._desired.helm import DesiredRelease
+from ..._desired.manifests import key, label
+from ..._desired.values import changed_paths, same_values
+from ..._tools.helm_releases import PENDING, Record, Release, last_deployed, latest
+from ..differ import clean
+from ..plan import Action
 
 Recovery = Literal["", "drop", "rollback", "uninstall"]
 _NAMED = 6

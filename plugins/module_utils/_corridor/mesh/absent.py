@@ -11,21 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .._desired.manifests import label, shown
-from .._errors import GuardRefused
-from .._intent.mesh import RELEASES
-from .._kube import kinds
-from .._tools.helm_releases import Release
-from .mesh_apply import stored_objects, wait_for_others
-from .mesh_context import MeshRun
-from .mesh_leftovers import enrolled, guard_enrolled, other_istiods, purgeable, written_by_istiod
-from .mesh_lock import MeshLock
-from .mesh_observe import MeshObserved, ReleaseState, observe
-from .mesh_present import with_evidence
-from .mesh_result import mesh_state, result
-from .objects import ObjectEngine
-from .plan import Plan, Step
-from .settle import Ref
+from ..._desired.manifests import label, shown
+from ..._errors import GuardRefused
+from ..._intent.mesh import RELEASES
+from ..._kube import kinds
+from ..._tools.helm_releases import Release
+from ..helm.apply import stored_objects, wait_for_others
+from ..helm.observe import MeshObserved, ReleaseState, observe
+from ..objects import ObjectEngine
+from ..plan import Plan, Step
+from ..settle import Ref
+from .context import MeshRun
+from .leftovers import enrolled, guard_enrolled, other_istiods, purgeable, written_by_istiod
+from .lock import MeshLock
+from .present import with_evidence
+from .result import mesh_state, result
 
 # Reverse of installing: what runs on nodes, the control plane, and last the CRDs' and default webhook's release.
 _ORDER = ("ztunnel", "cni", "istiod", "base")

@@ -12,21 +12,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._desired.helm import MANAGER, desired_namespaces, desired_releases
-from .._desired.manifests import key, label
-from .._intent.mesh import RELEASES
-from .._tools.helm_releases import Release
-from . import mesh_guards as guards
-from .mesh_apply import decisions_for, stored_objects, wait_for_others
-from .mesh_context import MeshRun
-from .mesh_drift import find_drift, read_live
-from .mesh_gateway_api import GatewayApiPlan, plan_gateway_api
-from .mesh_observe import MeshObserved, ReleaseState, observe, record_kind
-from .mesh_plan import Decision, drift_reason, manifest_difference
-from .mesh_preflight import preflight
-from .mesh_rehearse import rehearse_release, rehearse_repair
-from .objects import ObjectEngine
-from .plan import Plan, Step
+from ..._desired.helm import MANAGER, desired_namespaces, desired_releases
+from ..._desired.manifests import key, label
+from ..._intent.mesh import RELEASES
+from ..._tools.helm_releases import Release
+from ..mesh import guards
+from ..mesh.context import MeshRun
+from ..mesh.gateway_api import GatewayApiPlan, plan_gateway_api
+from ..mesh.preflight import preflight
+from ..objects import ObjectEngine
+from ..plan import Plan, Step
+from .apply import decisions_for, stored_objects, wait_for_others
+from .decide import Decision, drift_reason, manifest_difference
+from .drift import find_drift, read_live
+from .observe import MeshObserved, ReleaseState, observe, record_kind
+from .rehearse import rehearse_release, rehearse_repair
 
 Objects = list[dict[str, Any]]
 

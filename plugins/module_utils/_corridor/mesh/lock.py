@@ -16,9 +16,9 @@ from datetime import datetime, timezone
 from types import TracebackType
 from typing import Any
 
-from .._errors import ApiError, Conflict, GuardRefused
-from .._kube.client import Client, Deadline
-from .._kube.kinds import LEASE
+from ..._errors import ApiError, Conflict, GuardRefused
+from ..._kube.client import Client, Deadline
+from ..._kube.kinds import LEASE
 
 LEASE_NAME = "meshwright-istio-mesh"
 _SECONDS = 30

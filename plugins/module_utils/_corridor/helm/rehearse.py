@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._desired.manifests import key, label, removed, shown
-from .._kube.client import Client
-from .mesh_drift import HELM_MANAGER, Drifted
-from .mesh_plan import Decision
-from .objects import ObjectEngine
-from .plan import PredictedBy, Step
+from ..._desired.manifests import key, label, removed, shown
+from ..._kube.client import Client
+from ..objects import ObjectEngine
+from ..plan import PredictedBy, Step
+from .decide import Decision
+from .drift import HELM_MANAGER, Drifted
 
 # The weakest witness of a release's objects speaks for the release.
 _TRUST: tuple[PredictedBy, ...] = ("local", "schema", "server", "")
