@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from .._errors import BadInput, Conflict, GuardRefused
+from .._errors import BadInput, Conflict, GuardRefused, NotFound
 from .._kube.client import Client
 from .._kube.kinds import CONFIG_MAP
 from .._kube.lease import RUN_ANNOTATION
@@ -125,7 +125,9 @@ class Journal:
         obj = self.rendered()
         try:
             live = client.replace(obj) if self.version else client.create(obj)
-        except Conflict as error:
+        except (Conflict, NotFound) as error:
+            if isinstance(error, NotFound) and not self.version:
+                raise  # The namespace is missing.
             known = self._own_write(client, obj)
             if known is None:
                 raise GuardRefused(

@@ -26,6 +26,7 @@ from . import kubeconfig
 from .answers import Response
 from .options import CONNECTION_SPEC, ConnectionOptions
 from .transport import transport_error
+from .websockets import Tls, WebSocket, open_websocket
 
 __all__ = [
     "CONNECTION_SPEC",
@@ -131,6 +132,24 @@ class Connection:
         except urllib3.exceptions.HTTPError as error:
             raise transport_error(error, self.server) from error
         return Response(answer.status, answer.data, answer.headers)
+
+    def websocket(self, path: str, *, protocol: str, timeout: float) -> WebSocket:
+        """Open a websocket to the API server, with the same TLS, proxy and credentials as every request.
+
+        Raises TransportError when no connection came about, `Refused` with the answer when the server declined.
+        """
+        config = self._config
+        tls = Tls(
+            verify=bool(config.verify_ssl),
+            ca_file=config.ssl_ca_cert,
+            cert_file=config.cert_file,
+            key_file=config.key_file,
+            server_name=config.tls_server_name,
+        )
+        proxy = self.pool.proxy.url if getattr(self.pool, "proxy", None) else ""
+        return open_websocket(
+            self.server + path, tls=tls, headers=self.headers(), proxy=proxy, protocol=protocol, timeout=timeout
+        )
 
     def write_kubeconfig(self, path: str) -> None:
         """Write a kubeconfig for other programs (helm) that means exactly this connection, readable by its owner only.
