@@ -8,7 +8,7 @@
     python tools/roles.py --check   fails, and says which file, when they differ from what the module documents
 
 A role's variable is its name and the option's: `mode` of istio_mesh is `control_plane_mode`. Options of the connection
-stand in a documentation fragment, so they are not among them: playbooks give them once, as module_defaults.
+are not among them: playbooks give them once, as module_defaults.
 """
 
 from __future__ import annotations
@@ -79,13 +79,23 @@ def dump(data: Any, note: str) -> str:
 
 
 def documented(module: str) -> dict[str, Any]:
-    """The options that a module documents itself, less those of its fragments."""
-    source = (ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8")
-    for node in ast.parse(source).body:
+    """The options of a module, with those of its fragments, but for the connection's."""
+    documentation = text_of(ROOT / "plugins" / "modules" / f"{module}.py")
+    options: dict[str, Any] = dict(documentation.get("options") or {})
+    for fragment in documentation.get("extends_documentation_fragment", []):
+        name = fragment.removeprefix("meshwright.istio.")
+        if name != "kube_connection":
+            options |= text_of(ROOT / "plugins" / "doc_fragments" / f"{name}.py").get("options") or {}
+    return options
+
+
+def text_of(path: Path) -> dict[str, Any]:
+    """What a module or a fragment documents."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
-            options: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value)).get("options", {})
-            return options
-    raise SystemExit(f"roles: {module} has no DOCUMENTATION")
+            found: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value))
+            return found
+    raise SystemExit(f"roles: {path} has no DOCUMENTATION")
 
 
 def spec(option: dict[str, Any], role: Role, names: set[str]) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from .._errors import BadInput
+from .charts import ChartSource, chart_source
+from .operator import OperatorIntent, operator_intent
 from .versions import OLDEST_MINOR, Version, parse_version
 
 Component = Literal["base", "istiod", "cni", "ztunnel"]
@@ -23,18 +25,6 @@ CHART_REPOSITORY = "https://istio-release.storage.googleapis.com/charts"
 GATEWAY_API_VERSION = "v1.6.0"
 GATEWAY_API_URL = "https://github.com/kubernetes-sigs/gateway-api/releases/download/{version}/standard-install.yaml"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-@dataclass(frozen=True, slots=True)
-class ChartSource:
-    """Where charts come from; `location` is a URL, an OCI reference or a path."""
-
-    kind: Literal["repository", "oci", "path"]
-    location: str
-    username: str = ""
-    password: str = field(default="", repr=False)
-    ca_file: str = ""
-    validate_certs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +42,23 @@ class GatewayApi:
 
 @dataclass(frozen=True, slots=True)
 class MeshIntent:
-    """What is asked for. `options` are the typed options as given (None where not); `values` the free ones."""
+    """What is asked for. `options` are the typed options as given (None where not); `values` the free ones.
+
+    `tags` maps a tag to its revision, "" for the one of `version`; `absent_tags` are to be gone.
+    """
 
     state: Literal["present", "absent", "rendered"]
+    name: str
+    method: Literal["helm", "sail"]
+    revisioned: bool
+    tags: Mapping[str, str]
+    absent_tags: tuple[str, ...]
+    default_tag: bool
+    node_agents: bool
+    istiod_alias: bool
+    inactive_revision_grace: int
+    operator: OperatorIntent
+    migrate: bool
     version: Version
     mode: Literal["ambient", "sidecar"]
     namespace: str
@@ -103,8 +107,8 @@ def mesh_intent(params: Mapping[str, Any]) -> MeshIntent:
             "kubernetes_version is required when state is rendered.",
             hint="Rendering reads no cluster; name the version the manifests are for, such as 1.34.",
         )
-    # On OpenShift the charts' own profile trusts a ztunnel in kube-system only.
-    node_default = "kube-system" if params.get("platform") == "openshift" else params["namespace"]
+    cni_default, ztunnel_default = _node_namespaces(params)
+    tags = params.get("tags") or []
     components: list[Component] = ["base", "istiod"]
     cni_enabled = (params.get("cni") or {}).get("enabled")
     if mode == "ambient" and cni_enabled is False:
@@ -117,15 +121,26 @@ def mesh_intent(params: Mapping[str, Any]) -> MeshIntent:
         components.append("ztunnel")
     intent = MeshIntent(
         state=state,
+        name=params["name"],
+        method=params["method"],
+        revisioned=params["update_strategy"] == "revision_based",
+        tags={tag["name"]: tag.get("revision") or "" for tag in tags if tag["state"] == "present"},
+        absent_tags=tuple(tag["name"] for tag in tags if tag["state"] == "absent"),
+        default_tag=params["default_tag"],
+        node_agents=params["node_agents"],
+        istiod_alias=params["istiod_alias"],
+        inactive_revision_grace=params["inactive_revision_grace"],
+        operator=operator_intent(params),
+        migrate=bool(params.get("migrate")),
         version=version,
         mode=mode,
         namespace=params["namespace"],
-        cni_namespace=params.get("cni_namespace") or node_default,
-        ztunnel_namespace=params.get("ztunnel_namespace") or node_default,
+        cni_namespace=params.get("cni_namespace") or cni_default,
+        ztunnel_namespace=params.get("ztunnel_namespace") or ztunnel_default,
         components=tuple(components),
         options=params,
         values={name: dict(given) for name, given in (params.get("values") or {}).items() if given},
-        charts=_chart_source(params.get("charts") or {}),
+        charts=chart_source(params.get("charts") or {}, CHART_REPOSITORY),
         gateway_api=_gateway_api(params.get("gateway_api") or {}),
         namespace_labels={str(k): str(v) for k, v in (params.get("namespace_labels") or {}).items()},
         kubernetes_version=params.get("kubernetes_version") or "",
@@ -143,32 +158,14 @@ def mesh_intent(params: Mapping[str, Any]) -> MeshIntent:
     return intent
 
 
-def _chart_source(given: Mapping[str, Any]) -> ChartSource:
-    common = {
-        "username": given.get("username") or "",
-        "password": given.get("password") or "",
-        "ca_file": given.get("ca_file") or "",
-        "validate_certs": given.get("validate_certs", True),
-    }
-    if given.get("path"):
-        return ChartSource("path", given["path"], **common)
-    if given.get("oci"):
-        location = given["oci"].removesuffix("/")
-        if not location.startswith("oci://"):
-            raise BadInput(
-                f"charts.oci: {location!r} is not an OCI reference.",
-                hint="It starts with oci:// and names the folder of the charts, such as oci://registry.example.com/istio.",
-            )
-        return ChartSource("oci", location, **common)
-    location = (given.get("repository") or CHART_REPOSITORY).removesuffix("/")
-    if not location.startswith(("http://", "https://")):
-        raise BadInput(
-            f"charts.repository: {location!r} is not an http or https URL.",
-            hint="For a folder or archives use charts.path, for a registry charts.oci.",
-        )
-    if "@" in location.split("//", 1)[1].split("/", 1)[0]:
-        raise BadInput("charts.repository holds credentials.", hint="Give them as charts.username and charts.password.")
-    return ChartSource("repository", location, **common)
+def _node_namespaces(params: Mapping[str, Any]) -> tuple[str, str]:
+    """Where istio-cni and ztunnel go unless told: as the method's own documentation has it."""
+    if params.get("platform") == "openshift":
+        # The charts' own profile trusts a ztunnel in kube-system only.
+        return "kube-system", "kube-system"
+    if params["method"] == "sail":
+        return "istio-cni", "ztunnel"
+    return params["namespace"], params["namespace"]
 
 
 def _gateway_api(given: Mapping[str, Any]) -> GatewayApi:
@@ -179,11 +176,20 @@ def _gateway_api(given: Mapping[str, Any]) -> GatewayApi:
 
 
 def _check(intent: MeshIntent) -> None:
+    if not _NAME.fullmatch(intent.name):
+        raise BadInput(f"name: {intent.name!r} is no name of a mesh.", hint="Lower case letters, digits and '-'.")
+    if not intent.revisioned:
+        for option in ("tags", "istiod_alias"):
+            if intent.options.get(option):
+                raise BadInput(
+                    f"{option}: a mesh that is upgraded in place has one control plane, and no use for it.",
+                    hint="Use update_strategy: revision_based, or leave it out.",
+                )
     for option in ("namespace", "cni_namespace", "ztunnel_namespace"):
         name = getattr(intent, option)
         if not _NAME.fullmatch(name):
             raise BadInput(f"{option}: {name!r} is not a namespace's name.", hint="Lower case letters, digits and '-'.")
-    for option in ("wait_timeout", "pending_grace"):
+    for option in ("wait_timeout", "pending_grace", "inactive_revision_grace"):
         if getattr(intent, option) < 0:
             raise BadInput(f"{option}: {getattr(intent, option)} is negative.", hint="It counts seconds.")
     istiod = intent.options.get("istiod") or {}

@@ -4,7 +4,10 @@
 #
 # Private to this collection: may change in any release.
 
-"""The argument spec of `istio_mesh`; its documentation says the same in words (a test compares them)."""
+"""The argument specs of `istio_mesh` and `mesh_upgrade`; documentation says the same in words (a test compares them).
+
+`SHARED_SPEC` is what a mesh shall be like, for both.
+"""
 
 from __future__ import annotations
 
@@ -73,9 +76,45 @@ CHARTS: dict[str, Any] = {
     "validate_certs": {"type": "bool", "default": True},
 }
 
-MESH_SPEC: dict[str, Any] = {
-    "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
-    "method": {"type": "str", "choices": ["helm"], "default": "helm"},
+OPERATOR: dict[str, Any] = {
+    "install": {"type": "str", "choices": ["helm", "olm", "none"]},
+    "version": {"type": "str"},
+    "namespace": {"type": "str"},
+    "charts": {
+        "type": "dict",
+        "mutually_exclusive": [["repository", "oci", "path"]],
+        "required_together": [["username", "password"]],
+        "options": CHARTS,
+    },
+    "values": {"type": "dict"},
+    "package": {"type": "str"},
+    "channel": {"type": "str", "default": "stable"},
+    "source": {"type": "str"},
+    "source_namespace": {"type": "str"},
+    "approval": {"type": "str", "choices": ["Automatic", "Manual"], "default": "Manual"},
+}
+TAG: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "revision": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+GITOPS: dict[str, Any] = {
+    "namespace": {"type": "str"},
+    "project": {"type": "str", "default": "default"},
+    "server": {"type": "str", "default": "https://kubernetes.default.svc"},
+    "interval": {"type": "str", "default": "10m"},
+}
+
+SHARED_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "default": "default"},
+    "method": {"type": "str", "choices": ["helm", "sail"], "default": "helm"},
+    "update_strategy": {"type": "str", "choices": ["in_place", "revision_based"], "default": "in_place"},
+    "tags": {"type": "list", "elements": "dict", "options": TAG},
+    "default_tag": {"type": "bool", "default": True},
+    "node_agents": {"type": "bool", "default": True},
+    "istiod_alias": {"type": "bool", "default": False},
+    "inactive_revision_grace": {"type": "int", "default": 30},
+    "operator": {"type": "dict", "options": OPERATOR},
     "version": {"type": "str"},
     "mode": {"type": "str", "choices": ["ambient", "sidecar"], "default": "ambient"},
     "namespace": {"type": "str", "default": "istio-system"},
@@ -132,7 +171,6 @@ MESH_SPEC: dict[str, Any] = {
         "type": "dict",
         "options": {name: {"type": "dict"} for name in ("base", "istiod", "cni", "ztunnel")},
     },
-    "kubernetes_version": {"type": "str"},
     "helm_binary": {"type": "str"},
     "helm_driver": {"type": "str", "choices": ["secret", "configmap"]},
     "take_ownership": {"type": "bool", "default": False},
@@ -142,6 +180,15 @@ MESH_SPEC: dict[str, Any] = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
     "pending_grace": {"type": "int", "default": 300},
+}
+
+MESH_SPEC: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
+    **SHARED_SPEC,
+    "kubernetes_version": {"type": "str"},
+    "render_as": {"type": "str", "choices": ["manifests", "argocd", "flux"], "default": "manifests"},
+    "gitops": {"type": "dict", "options": GITOPS},
+    "migrate": {"type": "bool", "default": False},
     "purge": {"type": "bool", "default": False},
     "allow_enrolled": {"type": "bool", "default": False},
 }

@@ -20,7 +20,7 @@ except ImportError:
     yaml = None  # type: ignore[assignment]
 
 from .._errors import BadInput, ToolError
-from .._intent.mesh import ChartSource
+from .._intent.charts import ChartSource
 from .helm import Helm
 
 _REPOSITORY = "meshwright"

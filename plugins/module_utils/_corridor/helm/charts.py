@@ -15,7 +15,7 @@ from typing import Any
 
 from ..._desired.helm import DesiredRelease
 from ..._desired.manifests import parse_manifest, with_namespaces
-from ..._intent.mesh import ChartSource
+from ..._intent.charts import ChartSource
 from ..._kube.client import Client
 from ..._kube.connection import Connection
 from ..._kube.kinds import known

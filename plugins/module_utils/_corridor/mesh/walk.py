@@ -13,6 +13,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..._intent.mesh import mesh_intent
+from ..helm.driver import HelmDriver
 from .absent import absent
 from .context import start
 from .present import present
@@ -25,4 +26,4 @@ def walk_mesh(module: AnsibleModule) -> dict[str, Any]:
     if intent.state == "rendered":
         return rendered(intent, module.params, module.tmpdir)
     run = start(intent, module.params, module.tmpdir, check_mode=module.check_mode)
-    return absent(run) if intent.state == "absent" else present(run)
+    return absent(run) if intent.state == "absent" else present(run, HelmDriver(run))

@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.meshwright.istio.plugins.doc_fragments.mesh import ModuleDocFragment
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.mesh_spec import MESH_SPEC
 from ansible_collections.meshwright.istio.plugins.modules import istio_mesh
 
-DOCUMENTED: dict[str, Any] = yaml.safe_load(istio_mesh.DOCUMENTATION)
+DOCUMENTED: dict[str, Any] = {
+    **yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"],
+    **yaml.safe_load(istio_mesh.DOCUMENTATION)["options"],
+}
 
 
 def pairs(spec: dict[str, Any], documented: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -25,7 +29,7 @@ def pairs(spec: dict[str, Any], documented: dict[str, Any], above: str = "") -> 
             yield from pairs(one.get("options") or {}, other.get("suboptions") or {}, f"{above}{name}.")
 
 
-PAIRS = list(pairs(MESH_SPEC, DOCUMENTED["options"]))
+PAIRS = list(pairs(MESH_SPEC, DOCUMENTED))
 
 
 @pytest.mark.parametrize(("name", "spec", "documented"), PAIRS, ids=[pair[0] for pair in PAIRS])

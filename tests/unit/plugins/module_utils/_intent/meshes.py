@@ -24,6 +24,8 @@ def _filled(option: dict[str, Any], value: Any) -> Any:
     if option.get("options") and isinstance(value, dict):
         assert value.keys() <= option["options"].keys(), value
         return {name: _filled(below, value.get(name)) for name, below in option["options"].items()}
+    if option.get("options") and isinstance(value, list):
+        return [{name: _filled(below, each.get(name)) for name, below in option["options"].items()} for each in value]
     return value
 
 

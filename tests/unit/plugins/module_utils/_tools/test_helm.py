@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput, ToolError
-from ansible_collections.meshwright.istio.plugins.module_utils._intent.mesh import ChartSource
+from ansible_collections.meshwright.istio.plugins.module_utils._intent.charts import ChartSource
 from ansible_collections.meshwright.istio.plugins.module_utils._tools.charts import fetch_charts
 from ansible_collections.meshwright.istio.plugins.module_utils._tools.helm import Helm, find_helm, storage_driver
 
