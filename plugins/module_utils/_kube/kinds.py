@@ -217,6 +217,7 @@ SAIL_ZTUNNEL_ALPHA = _kind("sailoperator.io/v1alpha1", "ZTunnel")
 
 SERVICE_MONITOR = _kind("monitoring.coreos.com/v1", "ServiceMonitor")
 POD_MONITOR = _kind("monitoring.coreos.com/v1", "PodMonitor")
+ROLLOUT = _kind("argoproj.io/v1alpha1", "Rollout")
 ARGO_APPLICATION = _kind("argoproj.io/v1alpha1", "Application")
 FLUX_KUSTOMIZATION = _kind("kustomize.toolkit.fluxcd.io/v1", "Kustomization")
 FLUX_HELM_RELEASE = _kind("helm.toolkit.fluxcd.io/v2", "HelmRelease")
