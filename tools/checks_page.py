@@ -53,11 +53,15 @@ RIGHTS: dict[str, str] = {
     "mutating_webhooks": "list mutatingwebhookconfigurations.admissionregistration.k8s.io",
     "validating_webhooks": "list validatingwebhookconfigurations.admissionregistration.k8s.io",
     "proxies": "list pods in all namespaces",
+    "revision_pods": "list pods in all namespaces",
     "autoscalers": "list horizontalpodautoscalers.autoscaling where istiod runs",
     "disruption_budgets": "list poddisruptionbudgets.policy where istiod runs",
-    "services": "list services where istiod runs",
-    "endpoint_slices": "list endpointslices.discovery.k8s.io where istiod runs",
+    "services": "list services where istiod runs, and where webhooks and ztunnel look for it",
+    "endpoint_slices": "list endpointslices.discovery.k8s.io in the same namespaces",
     "component_pods": "list pods where istiod, istio-cni and ztunnel run",
+    "sail_istios": "list istios.sailoperator.io",
+    "sail_revisions": "list istiorevisions.sailoperator.io",
+    "sail_tags": "list istiorevisiontags.sailoperator.io",
     "sail_cnis": "list istiocnis.sailoperator.io",
     "sail_ztunnels": "list ztunnels.sailoperator.io",
 }
@@ -74,7 +78,7 @@ def page() -> str:
 
 
 def _section(check: Check) -> str:
-    rights = "; ".join(RIGHTS[source] for source in check.sources)
+    rights = "; ".join(dict.fromkeys(RIGHTS[source] for source in check.sources))
     return (
         f"\n### {check.id}\n\n" + _filled(f"**{check.title}.** {check.docs}") + "\n\n"
         f"- Reports at worst: {check.severity}\n" + _filled(f"- Reads: {rights}", "  ") + "\n"

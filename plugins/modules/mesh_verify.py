@@ -13,7 +13,10 @@ version_added: 0.1.0
 description:
   - Takes one snapshot of a cluster, and runs checks over it that an operator would make by hand.
     Is istiod there, rolled out and reachable; are istio-cni and ztunnel up to date on every node; do the webhooks have
-    somebody behind them; do versions and CRDs fit together.
+    somebody behind them; do versions and CRDs fit together; do labels and tags lead to a revision that is there.
+  - Where the Sail Operator installed the mesh, its resources are read as it means them, and not taken at their word.
+    Whether ztunnel dials an istiod that exists, and under the cluster name that istiod knows, is compared, for the
+    operator calls a mesh V(Healthy) that fails at both.
   - Works for any Istio, whoever installed it (Helm, the Sail Operator, istioctl), in sidecar and in ambient mode, with
     any number of control planes and revisions.
   - A check that could not see what it needs is C(unknown), with the permission that is missing, and never passes.
@@ -40,7 +43,7 @@ options:
     description:
       - The checks to run, by identifier (V(MW0017)), number (V(17)) or category (V(webhooks)); all of them by default.
       - V(MW0000), which looks for a mesh at all, always runs along, unless O(skip) names it.
-      - The categories are V(control plane), V(components), V(webhooks) and V(gateways).
+      - The categories are V(control plane), V(revisions), V(components), V(webhooks), V(enrollment) and V(gateways).
     type: list
     elements: str
     default: []

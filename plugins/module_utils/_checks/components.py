@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""Checks of what runs beside istiod: the Sail Operator's resources, istio-cni, ztunnel."""
+"""Checks of what runs beside istiod: istio-cni and ztunnel, and the versions of all."""
 
 from __future__ import annotations
 
@@ -23,48 +23,6 @@ _CONSEQUENCE = {
 }
 # Nodes that run no DaemonSet by nature.
 _VIRTUAL = {"type": "virtual-kubelet", "eks.amazonaws.com/compute-type": "fargate"}
-
-
-def sail_resources(snapshot: Snapshot) -> Iterator[Finding]:
-    """MW0006."""
-    if not snapshot.served("sail_cnis") and not snapshot.served("sail_ztunnels"):
-        raise NotApplicable("the Sail Operator is not installed: its kinds are not served")
-    found = [*snapshot.items("sail_cnis"), *snapshot.items("sail_ztunnels")]
-    if not found:
-        raise NotApplicable(
-            "there is no IstioCNI and no ZTunnel resource: istio-cni and ztunnel, if any, are not Sail's"
-        )
-    for resource in found:
-        yield from _sail_ready(resource)
-
-
-def _sail_ready(resource: Obj) -> Iterator[Finding]:
-    conditions = {item.get("type"): item for item in dig(resource, "status", "conditions") or ()}
-    generation, observed = int(meta(resource).get("generation") or 0), number(resource, "status", "observedGeneration")
-    state = str(dig(resource, "status", "state") or "none yet")
-    bad = [
-        item
-        for kind, item in sorted(conditions.items())
-        if kind in ("Reconciled", "Ready") and item.get("status") != "True"
-    ]
-    missing = [kind for kind in ("Reconciled", "Ready") if kind not in conditions]
-    if not bad and not missing and observed >= generation:
-        return
-    evidence = [f"state {state}"]
-    evidence += [
-        f"{item.get('type')}={item.get('status')} {item.get('reason') or ''}: {item.get('message') or ''}"
-        for item in bad
-    ]
-    evidence += [f"condition {kind} is absent" for kind in missing]
-    if observed < generation:
-        evidence.append(f"generation {generation}, observed {observed}: the operator has not acted on the last change")
-    yield Finding(
-        "error",
-        f"{ref(resource)} is not ready ({state}).",
-        (ref(resource),),
-        tuple(evidence),
-        f"kubectl describe {str(resource.get('kind', '')).lower()}.sailoperator.io {name_of(resource)}",
-    )
 
 
 def cni_ready(snapshot: Snapshot) -> Iterator[Finding]:
@@ -185,17 +143,6 @@ def _node_selector(daemon_set: Obj) -> dict[str, str]:
 
 
 CHECKS = (
-    Check(
-        6,
-        "Sail: IstioCNI and ZTunnel are ready",
-        _CATEGORY,
-        "error",
-        ("sail_cnis", "sail_ztunnels"),
-        "Where the Sail Operator installs the mesh: do IstioCNI and ZTunnel report Reconciled and Ready for their "
-        "present generation? Skipped where there is no Sail. Ready is not the whole truth: MW0010 looks at the "
-        "DaemonSet itself.",
-        sail_resources,
-    ),
     Check(
         9,
         "istio-cni is ready on every node",

@@ -38,7 +38,7 @@ class ControlPlane:
 
     def env(self, name: str) -> str:
         """The value of an environment variable of istiod's container, empty when it has none."""
-        return _env(self.deployment, name)
+        return env_of(self.deployment, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ def control_planes(snapshot: Snapshot) -> list[ControlPlane]:
                 deployment=deployment,
                 namespace=namespace_of(deployment),
                 name=name_of(deployment),
-                revision=str(labels_of(deployment).get("istio.io/rev") or _env(deployment, "REVISION") or "default"),
+                revision=str(labels_of(deployment).get("istio.io/rev") or env_of(deployment, "REVISION") or "default"),
                 version=versions.of_workload(deployment, "discovery"),
-                ambient=_env(deployment, "PILOT_ENABLE_AMBIENT").lower() in ("true", "1"),
+                ambient=env_of(deployment, "PILOT_ENABLE_AMBIENT").lower() in ("true", "1"),
                 pod_labels=dig(deployment, "spec", "template", "metadata", "labels") or {},
             )
         )
@@ -141,6 +141,26 @@ def ready_endpoints(snapshot: Snapshot, namespace: str, service: str) -> tuple[i
             if dig(endpoint, "conditions", "ready") is not False:
                 ready += addresses
     return ready, total
+
+
+def nobody_behind(snapshot: Snapshot, namespace: str, name: str, port: int) -> str:
+    """Why nobody answers at a Service's port, as a fact; empty when somebody does."""
+    service = find_service(snapshot, namespace, name)
+    if service is None:
+        return f"Service {namespace}/{name} does not exist"
+    if all(entry.get("port") != port for entry in dig(service, "spec", "ports") or ()):
+        return f"{ref(service)} has no port {port}"
+    ready, total = ready_endpoints(snapshot, namespace, name)
+    return "" if ready else f"{ref(service)} has no ready endpoint ({total} addresses)"
+
+
+def env_of(workload: Obj, name: str) -> str:
+    """The value of an environment variable that a workload's pods are given; empty when it is not spelled out."""
+    for container in dig(workload, "spec", "template", "spec", "containers") or ():
+        for variable in container.get("env") or ():
+            if variable.get("name") == name and variable.get("value"):
+                return str(variable["value"])
+    return ""
 
 
 def pods_of(snapshot: Snapshot, workload: Obj) -> list[Obj]:
@@ -226,11 +246,3 @@ def _component(daemon_set: Obj) -> str:
         if "ztunnel" in (container.get("args") or ()):
             return ZTUNNEL
     return ZTUNNEL if labels.get("app") == "ztunnel" else ""
-
-
-def _env(workload: Obj, name: str) -> str:
-    for container in dig(workload, "spec", "template", "spec", "containers") or ():
-        for variable in container.get("env") or ():
-            if variable.get("name") == name and variable.get("value"):
-                return str(variable["value"])
-    return ""

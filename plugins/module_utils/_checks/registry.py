@@ -8,12 +8,21 @@
 
 from __future__ import annotations
 
-from . import components, control_plane, gateways, webhooks
+from . import components, control_plane, enrollment, gateways, revisions, sail, webhooks, ztunnel
 from .model import Check
 
 CHECKS: tuple[Check, ...] = tuple(
     sorted(
-        (*control_plane.CHECKS, *components.CHECKS, *webhooks.CHECKS, *gateways.CHECKS),
+        (
+            *control_plane.CHECKS,
+            *sail.CHECKS,
+            *revisions.CHECKS,
+            *components.CHECKS,
+            *ztunnel.CHECKS,
+            *webhooks.CHECKS,
+            *enrollment.CHECKS,
+            *gateways.CHECKS,
+        ),
         key=lambda check: check.number,
     )
 )

@@ -74,14 +74,7 @@ def dead_service(snapshot: Snapshot, hook: mesh.Webhook) -> str:
     """Why nobody answers behind a webhook's Service; empty when somebody does, or when it calls a URL."""
     if hook.service is None:
         return ""
-    namespace, name, port = hook.service
-    service = mesh.find_service(snapshot, namespace, name)
-    if service is None:
-        return f"Service {namespace}/{name} does not exist"
-    if all(entry.get("port") != port for entry in dig(service, "spec", "ports") or ()):
-        return f"{ref(service)} has no port {port}"
-    ready, total = mesh.ready_endpoints(snapshot, namespace, name)
-    return "" if ready else f"{ref(service)} has no ready endpoint ({total} addresses)"
+    return mesh.nobody_behind(snapshot, *hook.service)
 
 
 def _trust(hook: mesh.Webhook) -> Iterator[Finding]:

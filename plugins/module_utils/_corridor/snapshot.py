@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from sys import intern
 from typing import Any
 
-from .._checks import mesh
+from .._checks import dialling, mesh
 from .._checks.snapshot import Obj, Snapshot, Source, Undecided, annotations_of, dig, labels_of, meta, namespace_of
 from .._errors import ApiError, NotFound, Unauthorized
 from .._kube import kinds
@@ -28,6 +30,7 @@ _POD_PAGE = 250
 # Every proxy carries this label: sidecars, injected gateways, waypoints. ztunnel does not.
 _PROXY_LABEL = "service.istio.io/canonical-name"
 _NOTED_ANNOTATIONS = ("sidecar.istio.io/status", "istio.io/rev", "ambient.istio.io/redirection")
+_NOTED_VARIABLE = "ISTIO_META_CLUSTER_ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def _control_plane_namespaces(seen: Snapshot) -> set[str]:
 
 
 def _service_namespaces(seen: Snapshot) -> set[str]:
-    """Where istiods live, and where Istio's webhooks say that they do."""
+    """Where istiods live, and where Istio's webhooks and ztunnel say that they do."""
     found = _control_plane_namespaces(seen)
     hooks: list[mesh.Webhook] = []
     # What a missing list of webhooks would add is missed only by checks that need the list itself.
@@ -133,7 +136,11 @@ def _service_namespaces(seen: Snapshot) -> set[str]:
             hooks += read(seen)
         except Undecided:
             continue
-    return found | {hook.service[0] for hook in hooks if hook.service}
+    found |= {hook.service[0] for hook in hooks if hook.service}
+    # Where ztunnel's istiod and certificate authority are said to be; missed only by checks that need the list itself.
+    with suppress(Undecided):
+        found |= dialling.service_namespaces(mesh.components(seen, mesh.ZTUNNEL))
+    return found
 
 
 def _component_pods(client: Client, seen: Snapshot) -> Iterator[Obj]:
@@ -152,6 +159,13 @@ def _proxies(client: Client, seen: Snapshot) -> Iterator[Obj]:
         spec = pod["spec"]
         names = {item["name"] for item in (*spec["containers"], *spec["initContainers"])}
         if "istio-proxy" in names and dig(pod, "status", "phase") not in ("Succeeded", "Failed"):
+            yield pod
+
+
+def _revision_pods(client: Client, seen: Snapshot) -> Iterator[Obj]:
+    # Few pods carry it as a label, and those that no injector answered are in no other list.
+    for pod in _pods(client, kinds.POD.path(), "istio.io/rev", states=False):
+        if dig(pod, "status", "phase") not in ("Succeeded", "Failed"):
             yield pod
 
 
@@ -211,8 +225,23 @@ def _readiness(status: Obj) -> dict[str, Any]:
 def _images(containers: Any) -> list[dict[str, Any]]:
     # thousands of pods run a handful of images: intern keeps one text of each
     return [
-        {"name": intern(str(item.get("name"))), "image": intern(str(item.get("image")))} for item in containers or ()
+        {"name": intern(str(item.get("name"))), "image": intern(str(item.get("image"))), **_noted(item)}
+        for item in containers or ()
     ]
+
+
+def _noted(container: Obj) -> dict[str, Any]:
+    """The one environment variable of a proxy that a check compares; the same object for all that have the same."""
+    if container.get("name") == "istio-proxy":
+        for variable in container.get("env") or ():
+            if variable.get("name") == _NOTED_VARIABLE and variable.get("value"):
+                return {"env": _variable(str(variable["value"]))}
+    return {}
+
+
+@cache
+def _variable(value: str) -> list[dict[str, str]]:
+    return [{"name": _NOTED_VARIABLE, "value": value}]
 
 
 def _states(statuses: Any) -> list[dict[str, Any]]:
@@ -255,6 +284,7 @@ _READS: tuple[_Read, ...] = (
     _Read("mutating_webhooks", _all(kinds.MUTATING_WEBHOOK)),
     _Read("validating_webhooks", _all(kinds.VALIDATING_WEBHOOK)),
     _Read("proxies", _proxies),
+    _Read("revision_pods", _revision_pods),
     _Read("autoscalers", _in_namespaces(kinds.HPA, _control_plane_namespaces), ("istiods",)),
     _Read("disruption_budgets", _in_namespaces(kinds.PDB, _control_plane_namespaces), ("istiods",)),
     _Read(
@@ -268,6 +298,9 @@ _READS: tuple[_Read, ...] = (
         ("istiods", "mutating_webhooks", "validating_webhooks"),
     ),
     _Read("component_pods", _component_pods, ("istiods", "daemonsets")),
+    _Read("sail_istios", _all(kinds.SAIL_ISTIO), ("api",), _served(kinds.SAIL_ISTIO)),
+    _Read("sail_revisions", _all(kinds.SAIL_REVISION), ("api",), _served(kinds.SAIL_REVISION)),
+    _Read("sail_tags", _all(kinds.SAIL_REVISION_TAG), ("api",), _served(kinds.SAIL_REVISION_TAG)),
     _Read("sail_cnis", _all(kinds.SAIL_CNI), ("api",), _served(kinds.SAIL_CNI)),
     _Read(
         "sail_ztunnels",

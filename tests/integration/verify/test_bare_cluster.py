@@ -28,11 +28,11 @@ def test_a_cluster_without_a_mesh_fails(bare: Embedded, playbook: Playbooks) -> 
     result = run.result
     assert "There is no mesh to verify" in result["msg"]
     assert result["summary"] == {
-        "checks": 12,
+        "checks": 22,
         "failed": 1,
         "warning": 0,
         "unknown": 0,
-        "skipped": 11,
+        "skipped": 21,
         "passed": 0,
         "errors": 1,
         "warnings": 0,

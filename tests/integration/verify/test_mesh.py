@@ -22,15 +22,25 @@ VERIFY = "meshwright.istio.mesh_verify"
 HEALTHY = {
     "MW0000": "passed",
     "MW0001": "passed",
+    "MW0002": "skipped",
+    "MW0003": "skipped",
+    "MW0004": "passed",
+    "MW0005": "skipped",
     "MW0006": "skipped",
     "MW0007": "warning",
     "MW0008": "passed",
     "MW0009": "passed",
     "MW0010": "passed",
     "MW0011": "passed",
+    "MW0012": "passed",
+    "MW0013": "passed",
+    "MW0014": "passed",
     "MW0017": "passed",
     "MW0018": "passed",
     "MW0019": "passed",
+    "MW0020": "passed",
+    "MW0021": "passed",
+    "MW0022": "passed",
     "MW0025": "passed",
 }
 
@@ -74,7 +84,7 @@ def test_healthy(verify: Verify) -> None:
     assert statuses(result) == HEALTHY
     assert result["changed"] is False
     assert result["table"][0] == "ambient mesh: istiod 1.31.1 (namespace istio-system, revision default)"
-    assert result["table"][-1] == "12 checks: 10 passed, 1 warning, 0 failed, 0 unknown, 1 skipped"
+    assert result["table"][-1] == "22 checks: 17 passed, 1 warning, 0 failed, 0 unknown, 4 skipped"
 
 
 def test_check_mode_does_the_same(mesh: Embedded, playbook: Playbooks) -> None:
@@ -86,7 +96,7 @@ def test_check_mode_does_the_same(mesh: Embedded, playbook: Playbooks) -> None:
 def test_a_warning_fails_who_is_strict(verify: Verify) -> None:
     result = verify(fail_on="warning")
     assert result["error"] == "VerifyFailed"
-    assert result["msg"].startswith("1 of 12 checks have warnings: MW0007")
+    assert result["msg"].startswith("1 of 22 checks have warnings: MW0007")
     assert statuses(result) == HEALTHY
 
 
@@ -99,8 +109,8 @@ def test_istiod_scaled_to_zero(verify: Verify, kubectl: Kubectl) -> None:
     try:
         kubectl("-n", "istio-system", "wait", "pods", "-l", "app=istiod", "--for=delete", "--timeout=60s")
         result = verify()
-        assert changed(result) == dict.fromkeys(("MW0007", "MW0008", "MW0017", "MW0019"), "failed")
-        assert result["msg"].startswith("4 of 12 checks failed: MW0007 istiod is scaled to zero")
+        assert changed(result) == dict.fromkeys(("MW0007", "MW0008", "MW0012", "MW0017", "MW0019"), "failed")
+        assert result["msg"].startswith("5 of 22 checks failed: MW0007 istiod is scaled to zero")
         assert "Service istio-system/istiod" in finding(result, "MW0008")["objects"]
         assert verify(fail_on="never")["summary"]["failed"] == 4
     finally:
@@ -219,9 +229,9 @@ def test_a_proxy_too_old_for_its_istiod(verify: Verify, kubectl: Kubectl) -> Non
 @pytest.mark.parametrize(
     ("missing", "unknown", "told"),
     [
-        ("daemonsets", ["MW0009", "MW0010", "MW0011"], "may not list daemonsets.apps at the cluster scope"),
+        ("daemonsets", ["MW0009", "MW0010", "MW0011", "MW0012", "MW0013", "MW0014"], "may not list daemonsets.apps at the cluster scope"),
         ("nodes", ["MW0009", "MW0010"], "may not list nodes at the cluster scope"),
-        ("services", ["MW0008", "MW0017", "MW0019"], "may not list services in the namespace istio-system"),
+        ("services", ["MW0008", "MW0012", "MW0013", "MW0014", "MW0017", "MW0019"], "may not list services in the namespace istio-system"),
         (
             "customresourcedefinitions",
             ["MW0001", "MW0025"],

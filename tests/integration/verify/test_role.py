@@ -22,7 +22,7 @@ def test_prints_the_table(mesh: Embedded, playbook: Playbooks) -> None:
     run = playbook(role(validation_wait_timeout=60)).ok()
     assert run.changed == 0
     assert "MW0010  passed    ztunnel is ready on every node" in run.stdout
-    assert "12 checks: 10 passed, 1 warning, 0 failed, 0 unknown, 1 skipped" in run.stdout
+    assert "22 checks: 17 passed, 1 warning, 0 failed, 0 unknown, 4 skipped" in run.stdout
 
 
 def test_prints_before_it_fails(mesh: Embedded, playbook: Playbooks) -> None:
@@ -32,8 +32,8 @@ def test_prints_before_it_fails(mesh: Embedded, playbook: Playbooks) -> None:
         (entry["action"].rpartition(".")[2], entry["status"]) for entry in run.results if entry["status"] != "skipped"
     ]
     assert done[-2:] == [("debug", "ok"), ("fail", "failed")]
-    assert "12 checks:" in run.stdout
-    assert run.result["msg"].startswith("1 of 12 checks have warnings: MW0007")
+    assert "22 checks:" in run.stdout
+    assert run.result["msg"].startswith("1 of 22 checks have warnings: MW0007")
 
 
 def test_fails_without_a_table_when_there_is_no_cluster(mesh: Embedded, playbook: Playbooks) -> None:
@@ -44,4 +44,4 @@ def test_fails_without_a_table_when_there_is_no_cluster(mesh: Embedded, playbook
 
 def test_the_playbook_does_the_same(mesh: Embedded, playbook: Playbooks, kubectl: Kubectl) -> None:
     run = playbook("playbooks/phase_5_validation.yml").ok()
-    assert "12 checks:" in run.stdout
+    assert "22 checks:" in run.stdout

@@ -18,6 +18,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._checks.run impor
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.snapshot import Snapshot, Source
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures" / "snapshots"
+SAIL = ("sail_istios", "sail_revisions", "sail_tags", "sail_cnis", "sail_ztunnels")
 Edit = Callable[[list[dict[str, Any]]], Any]
 
 
@@ -41,7 +42,7 @@ def healthy(**edits: Edit) -> Snapshot:
     lists = recorded("embedded-ambient")
     for name, edit in edits.items():
         edit(lists.setdefault(name, []))
-    return snapshot(lists, unserved=("sail_cnis", "sail_ztunnels"))
+    return snapshot(lists, unserved=SAIL)
 
 
 def broken(base: Snapshot, name: str, error: str = "may not list this") -> Snapshot:

@@ -29,8 +29,8 @@ def test_all_by_default() -> None:
         ({"checks": ["17", "mw0009"]}, ["MW0000", "MW0009", "MW0017"]),
         ({"checks": [17]}, ["MW0000", "MW0017"]),
         ({"checks": ["webhooks"]}, ["MW0000", "MW0017", "MW0018", "MW0019"]),
-        ({"checks": ["control_plane"]}, ["MW0000", "MW0001", "MW0007", "MW0008"]),
-        ({"checks": ["Control Plane"], "skip": ["7"]}, ["MW0000", "MW0001", "MW0008"]),
+        ({"checks": ["control_plane"]}, ["MW0000", "MW0001", "MW0002", "MW0003", "MW0007", "MW0008"]),
+        ({"checks": ["Control Plane"], "skip": ["7"]}, ["MW0000", "MW0001", "MW0002", "MW0003", "MW0008"]),
         ({"checks": ["25"], "skip": ["MW0000"]}, ["MW0025"]),
     ],
 )
