@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The loopback Helm repository: Istio's genuine charts in two versions, and bundles of Gateway API's CRDs."""
+"""The loopback Helm repository: Istio's genuine charts in two versions, and bundles of Gateway API's CRDs.
+
+The same charts are there under the versions that the Sail Operator installs, and so is the operator's stand-in.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from pathlib import Path
 
 from . import builder, chart_edits
 from .errors import HarnessError
+from .sail import istio_charts, operator_chart
+from .sail import versions as sail_versions
 
 CHARTS = {
     "base": "base",
@@ -49,7 +54,11 @@ def concatenate(folder: Path) -> str:
 def _key() -> str:
     digest = hashlib.sha256()
     here = Path(__file__).resolve().parent
-    for path in (builder.FAMILIES / "istio" / "go.mod", here / "charts.py", here / "chart_edits.py"):
+    sources = [builder.FAMILIES / "istio" / "go.mod", here / "charts.py", here / "chart_edits.py"]
+    sources += sorted(path for path in (here / "sail").iterdir() if path.is_file())
+    if (genuine := operator_chart.genuine_folder()) is not None:
+        sources += sorted(genuine.glob("*/*.yaml"))
+    for path in sources:
         digest.update(path.read_bytes())
     for family in ("helm", "kwok"):
         digest.update((builder.FAMILIES / family / "go.mod").read_bytes())
@@ -62,26 +71,48 @@ def _helm(helm: Path, *arguments: str) -> None:
         raise HarnessError(f"helm {' '.join(arguments)}: {answer.stderr.strip()}")
 
 
-def _package(helm: Path, source: Path, into: Path) -> None:
+def _unpack(source: Path, chart: Path, name: str, version: str, *, altered: bool) -> None:
+    """An editable copy of a genuine chart, as of `version`."""
+    shutil.copytree(source, chart, copy_function=shutil.copyfile)
+    for path in (chart, *chart.rglob("*")):
+        # Go's module cache is read-only, and copytree copies folder modes.
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    manifest = chart / "Chart.yaml"
+    manifest.write_text(re.sub(r"(?m)^name: .*$", f"name: {name}", manifest.read_text()))
+    chart_edits.edit(chart, name, version, altered=altered)
+
+
+def _package_one(helm: Path, chart: Path, version: str, into: Path) -> None:
+    _helm(helm, "package", str(chart), "--version", version, "--app-version", version, "-d", str(into))
+
+
+def _package(helm: Path, source: Path, into: Path, sail: Path) -> None:
+    """Package everything into the repository `into`; the Sail Operator's own charts go unpacked to `sail`/<build>."""
+    builds = dict(zip(("current", "next"), builder.ISTIO_VERSIONS, strict=True))
     with tempfile.TemporaryDirectory(prefix="meshwright-charts-") as scratch:
-        for version in builder.ISTIO_VERSIONS:
+        for build, version in builds.items():
+            unpacked = Path(scratch) / build
             for name, folder in CHARTS.items():
-                chart = Path(scratch) / version / name
-                shutil.copytree(source / folder, chart, copy_function=shutil.copyfile)
-                for path in (chart, *chart.rglob("*")):
-                    # Go's module cache is read-only, and copytree copies folder modes.
-                    path.chmod(0o755 if path.is_dir() else 0o644)
-                manifest = chart / "Chart.yaml"
-                manifest.write_text(re.sub(r"(?m)^name: .*$", f"name: {name}", manifest.read_text()))
-                chart_edits.edit(chart, name, version, altered=version != builder.ISTIO_VERSIONS[0])
-                _helm(helm, "package", str(chart), "--version", version, "--app-version", version, "-d", str(into))
+                _unpack(source / folder, unpacked / name, name, version, altered=build == "next")
+                _package_one(helm, unpacked / name, version, into)
+            istio_charts.write(unpacked, sail / build)
+        for version, build in sail_versions.LABELLED.items():
+            for name in CHARTS:
+                labelled = Path(scratch) / version / name
+                istio_charts.label(Path(scratch) / build / name, labelled, version)
+                _package_one(helm, labelled, version, into)
+        istio_crds = (Path(scratch) / "next" / "base" / "files" / "crd-all.gen.yaml").read_text()
+        for version in sail_versions.OPERATORS:
+            chart = Path(scratch) / f"operator-{version}" / "sail-operator"
+            operator_chart.write(chart, version, istio_crds)
+            _package_one(helm, chart, version, into)
     # Relative URLs: the repository works on whatever port it is served.
     _helm(helm, "repo", "index", str(into))
 
 
 def ensure(helm: Path, *, note: Callable[[str], None] = print) -> Path:
-    """Return the folder to serve: charts/ (index.yaml and archives), gateway-api/{standard,older}-install.yaml, and
-    kwok/ with kwok's own CRDs.
+    """Return the folder to serve: charts/ (index.yaml and archives), gateway-api/{standard,older}-install.yaml,
+    kwok/ with kwok's own CRDs, and sail/{current,next}/ with the charts inside the Sail Operator.
 
     Errors: HarnessError when a chart is not as the edits expect, or helm fails.
     """
@@ -99,7 +130,7 @@ def ensure(helm: Path, *, note: Callable[[str], None] = print) -> Path:
             repository.mkdir()
             crds.mkdir()
             istio = builder.module_folder("istio", "istio.io/istio")
-            _package(helm, istio / "manifests" / "charts", repository)
+            _package(helm, istio / "manifests" / "charts", repository, scratch / "sail")
             gateway_api = builder.module_folder("istio", "sigs.k8s.io/gateway-api")
             bundle = concatenate(gateway_api / "config" / "crd" / "standard")
             (crds / "standard-install.yaml").write_text(bundle)
@@ -111,5 +142,5 @@ def ensure(helm: Path, *, note: Callable[[str], None] = print) -> Path:
             scratch.rename(target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        note(f"charts: Istio {' and '.join(builder.ISTIO_VERSIONS)} packaged")
+        note(f"charts: Istio {' and '.join(builder.ISTIO_VERSIONS)}, and the Sail Operator's stand-in, packaged")
     return target

@@ -17,6 +17,7 @@ from . import bringup, builder, certificates, charts, control_plane, ports, proc
 from .api import Api
 from .control_plane import Component
 from .errors import HarnessError, PortTaken
+from .sail import versions as sail_versions
 from .state import Folders, State
 
 ATTEMPTS = 4
@@ -28,6 +29,9 @@ def _say(text: str) -> None:
 
 
 def _agent(folders: Folders, chosen: Mapping[str, int], programs: Mapping[str, Path], repository: Path) -> Component:
+    istiods = {version: str(programs[f"istiod-{version}"]) for version in builder.ISTIO_VERSIONS}
+    builds = dict(zip(("current", "next"), builder.ISTIO_VERSIONS, strict=True))
+    istiods |= {version: istiods[builds[build]] for version, build in sail_versions.builds().items()}
     settings = {
         "server": f"https://127.0.0.1:{chosen['kube-apiserver']}",
         "token": (folders.secrets / "admin.token").read_text(),
@@ -40,8 +44,14 @@ def _agent(folders: Folders, chosen: Mapping[str, int], programs: Mapping[str, P
         "pods": str(folders.pods),
         "logs": str(folders.logs),
         "components": list(bringup.ORDER),
-        "istiods": {version: str(programs[f"istiod-{version}"]) for version in builder.ISTIO_VERSIONS},
+        "istiods": istiods,
         "proxies": str(programs["proxies"]),
+        "sail": {
+            "helm": str(programs["helm"]),
+            "kubeconfig": str(folders.kubeconfig),
+            "charts": str(repository / "sail"),
+            "home": str(folders.sail),
+        },
     }
     path = folders.root / "agent.json"
     state.write(path, json.dumps(settings))
@@ -79,6 +89,7 @@ def _state(folders: Folders, chosen: Mapping[str, int], programs: Mapping[str, P
         tokens={user: (folders.secrets / f"{user}.token").read_text() for user in certificates.USERS},
         ports=dict(chosen),
         logs=str(folders.logs),
+        sail=sail_versions.for_state(),
     )
 
 

@@ -39,6 +39,7 @@ class State:
     tokens: dict[str, str] = field(repr=False)
     ports: dict[str, int]
     logs: str
+    sail: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class Folders:
     def pods(self) -> Path:
         """One folder per istiod pod: its working directory with what the pod mounts."""
         return self.root / "pods"
+
+    @property
+    def sail(self) -> Path:
+        """The simulated Sail Operator's charts and Helm's caches."""
+        return self.root / "sail"
 
     @property
     def kubeconfig(self) -> Path:

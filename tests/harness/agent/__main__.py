@@ -26,6 +26,8 @@ from .ambient import IstioCni
 from .istiods import Istiods
 from .load_balancers import LoadBalancers
 from .proxies import Proxies
+from .sail.releases import Releases
+from .sail.simulator import SailOperator
 from .watcher import Change, Watcher, slim
 
 TICK_SECONDS = 0.2
@@ -93,7 +95,9 @@ def main() -> int:
     proxies = Proxies(Path(settings["proxies"]), istiods, pids=pids, logs=logs)
     for kind, path in WATCHED.items():
         Watcher(api, kind, path, changes, trim.pod if kind == "Pod" else slim).start()
-    _run([istiods, proxies, IstioCni(api), LoadBalancers(api)], changes)
+    helm, kubeconfig, charts, home = (Path(settings["sail"][name]) for name in ("helm", "kubeconfig", "charts", "home"))
+    sail_operator = SailOperator(api, Releases(api, helm, kubeconfig, charts, home), changes)
+    _run([istiods, proxies, IstioCni(api), LoadBalancers(api), sail_operator], changes)
     proxies.stop()
     istiods.stop_all()
     return 0

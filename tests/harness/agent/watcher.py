@@ -50,6 +50,8 @@ class Watcher:
     path: str
     out: queue.Queue[Change | None]
     reduce: Callable[[Object], Object] = slim
+    announce: bool = False
+    """Send a change without a key once the first list is through."""
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"watch-{self.kind}", daemon=True).start()
@@ -81,6 +83,9 @@ class Watcher:
             try:
                 version = self._list(known)
                 pause = 0.1
+                if self.announce:
+                    self.announce = False
+                    self.out.put(Change(self.kind, "", None))
                 while True:
                     for event in self.api.watch(self.path, version):
                         version = event["object"]["metadata"]["resourceVersion"]

@@ -35,6 +35,7 @@ class Embedded:
     gateway_api: str
     versions: dict[str, str]
     programs: dict[str, str]
+    sail: dict[str, Any]
     state: dict[str, Any]
 
     @classmethod
@@ -49,6 +50,7 @@ class Embedded:
             gateway_api=state["gateway_api"],
             versions=state["versions"],
             programs=state["programs"],
+            sail=state["sail"],
             state=state,
         )
 
