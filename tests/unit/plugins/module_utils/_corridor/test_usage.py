@@ -14,19 +14,12 @@ from ansible_collections.meshwright.istio.plugins.module_utils._corridor.usage i
 Obj = dict[str, Any]
 
 
-def obj(kind: str, name: str, namespace: str = "", *, spec: Obj | None = None, **labels: str) -> Obj:
-    meta: Obj = {"name": name, "labels": {key.replace("__", "/").replace("_", "."): v for key, v in labels.items()}}
-    if namespace:
-        meta["namespace"] = namespace
-    return {"kind": kind, "metadata": meta, "spec": spec or {}}
-
-
-def space(name: str, **labels: str) -> Obj:
-    return obj("Namespace", name, **labels)
+def gateway(name: str, namespace: str, of_class: str = "istio-waypoint", **labels: str) -> Obj:
+    meta = {"name": name, "namespace": namespace, "labels": labels}
+    return {"kind": "Gateway", "metadata": meta, "spec": {"gatewayClassName": of_class}}
 
 
 def labelled(name: str, **labels: str) -> Obj:
-    """A namespace with labels as they are spelt in Kubernetes, given by a mapping."""
     return {"kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
@@ -87,10 +80,10 @@ def usage() -> Usage:
             {"metadata": {"name": "nginx"}, "spec": {"controllerName": "nginx.org/gateway"}},
         ],
         gateways=[
-            obj("Gateway", "wp", "direct", spec={"gatewayClassName": "istio-waypoint"}),
-            obj("Gateway", "own", "direct", spec={"gatewayClassName": "istio-waypoint"}, istio_io__rev="prod"),
-            obj("Gateway", "east", "injected", spec={"gatewayClassName": "istio-waypoint"}),
-            obj("Gateway", "foreign", "direct", spec={"gatewayClassName": "nginx"}),
+            gateway("wp", "direct"),
+            gateway("own", "direct", **{"istio.io/rev": "prod"}),
+            gateway("east", "injected"),
+            gateway("foreign", "direct", "nginx"),
         ],
     )
 
