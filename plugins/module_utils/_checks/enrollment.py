@@ -40,8 +40,10 @@ def both_modes(snapshot: Snapshot) -> Iterator[Finding]:
                 else "no injector answers its injection label, so its pods are in ambient mode."
             ),
             (ref(namespace),),
-            (f"labels {naming.MODE}=ambient, {', '.join(asked) or 'none for injection'}",)
-            + tuple(f"revision {revision} would inject" for revision in sorted(injecting)),
+            (
+                f"labels {naming.MODE}=ambient, {', '.join(asked) or 'none for injection'}",
+                *(f"revision {revision} would inject" for revision in sorted(injecting)),
+            ),
             f"Keep one: kubectl label namespace {name_of(namespace)} {naming.MODE}- (sidecars), or "
             f"{naming.INJECTION}- {naming.REVISION}- and a restart of its pods (ambient).",
         )
@@ -102,8 +104,8 @@ def _without_injection(hooks: list[mesh.Webhook], labels: Mapping[str, str]) -> 
 def _ignored(namespace: Obj, revision: str, injecting: set[str]) -> Finding:
     return Finding(
         "warning",
-        f"{ref(namespace)} is labelled for revision {revision}, but {naming.INJECTION}=enabled beats that: its pods are "
-        f"injected by {', '.join(sorted(injecting))}.",
+        f"{ref(namespace)} is labelled for revision {revision}, but {naming.INJECTION}=enabled beats that: its pods "
+        f"are injected by {', '.join(sorted(injecting))}.",
         (ref(namespace),),
         (f"labels {naming.INJECTION}=enabled, {naming.REVISION}={revision}",),
         f"kubectl label namespace {name_of(namespace)} {naming.INJECTION}-",
@@ -174,9 +176,9 @@ CHECKS = (
         _CATEGORY,
         "warning",
         ("istiods", "mutating_webhooks", "namespaces"),
-        "A namespace with `istio.io/dataplane-mode=ambient` whose pods an injector would give a sidecar: those pods are "
-        "not captured by ambient, while the ones that were there before the label are. Right for a moment on the way "
-        "from one mode to the other, wrong as a state.",
+        "A namespace with `istio.io/dataplane-mode=ambient` whose pods an injector would give a sidecar: those pods "
+        "are not captured by ambient, while the ones that were there before the label are. Right for a moment on "
+        "the way from one mode to the other, wrong as a state.",
         both_modes,
     ),
     Check(
@@ -185,10 +187,10 @@ CHECKS = (
         _CATEGORY,
         "error",
         ("istiods", "mutating_webhooks", "namespaces", "revision_pods"),
-        "For each namespace and pod with `istio.io/rev`, is there a revision or tag of that name; for each namespace with "
-        "`istio-injection=enabled`, is there an injector for it (a revision or tag named `default`)? If not, new pods "
-        "start without a sidecar, silently. A namespace with both labels is injected by the default one: a warning where "
-        "the other names a different revision.",
+        "For each namespace and pod with `istio.io/rev`, is there a revision or tag of that name; for each "
+        "namespace with `istio-injection=enabled`, is there an injector for it (a revision or tag named `default`)? "
+        "If not, new pods start without a sidecar, silently. A namespace with both labels is injected by the "
+        "default one: a warning where the other names a different revision.",
         labels_resolve,
     ),
     Check(

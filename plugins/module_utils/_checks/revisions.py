@@ -116,7 +116,7 @@ def tags_resolve(snapshot: Snapshot) -> Iterator[Finding]:
         if problems:
             yield Finding(
                 "error",
-                f"Tag {tag} leads nowhere: {problems[0].rstrip('.')}.",
+                f"Tag {tag} does not resolve: {problems[0].rstrip('.')}.",
                 objects,
                 tuple(problems),
                 remedy,
@@ -132,8 +132,8 @@ def _halves(snapshot: Snapshot, tag: str, led: set[str], objects: tuple[str, ...
         if labels_of(service).get(naming.TAG) == tag and revision and led and revision not in led:
             yield Finding(
                 "warning",
-                f"Tag {tag} was moved by halves: its webhook leads to revision {', '.join(sorted(led))}, its Service to "
-                f"{revision}.",
+                f"Tag {tag} was moved by halves: its webhook leads to revision {', '.join(sorted(led))}, its Service "
+                f"to {revision}.",
                 (*objects, ref(service)),
                 (f"{ref(service)} {naming.REVISION}={revision}",),
                 "Set the tag again: tags of meshwright.istio.istio_mesh.",
@@ -192,10 +192,10 @@ CHECKS = (
             "sail_revisions",
             "sail_tags",
         ),
-        "Where several istiods run: is each used by a tag, a namespace's or pod's label, a running proxy or a ztunnel, or "
-        "the active revision of an Istio resource? One that nothing uses while another is in use was left behind by an "
-        "upgrade, by Helm or by the Sail Operator. A newer one is a canary, and told for information. Clusters that use "
-        "this control plane from outside are not seen.",
+        "Where several istiods run: is each used by a tag, a namespace's or pod's label, a running proxy or a "
+        "ztunnel, or the active revision of an Istio resource? One that nothing uses while another is in use was "
+        "left behind by an upgrade, by Helm or by the Sail Operator. A newer one is a canary, and told for "
+        "information. Clusters that use this control plane from outside are not seen.",
         stale,
     ),
     Check(
@@ -204,10 +204,10 @@ CHECKS = (
         _CATEGORY,
         "error",
         ("istiods", "mutating_webhooks", "services", "endpoint_slices", "sail_tags"),
-        "Does each tag's webhook (label `istio.io/tag`) call a Service with a ready endpoint, is there an istiod of its "
-        "revision, and is each IstioRevisionTag reconciled (`RefNotFound` when what it names is gone)? Deleting an Istio "
-        "leaves its tags with their webhooks, and pods of their namespaces are refused. A tag that nothing uses "
-        "(`NotReferencedByAnything`) is no failure.",
+        "Does each tag's webhook (label `istio.io/tag`) call a Service with a ready endpoint, is there an istiod of "
+        "its revision, and is each IstioRevisionTag reconciled (`RefNotFound` when what it names is gone)? Deleting "
+        "an Istio leaves its tags with their webhooks, and pods of their namespaces are refused. A tag that nothing "
+        "uses (`NotReferencedByAnything`) is no failure.",
         tags_resolve,
     ),
 )

@@ -166,7 +166,8 @@ def _evidence(resource: Obj, bad: list[str], missing: list[str], behind: bool) -
 
 def _require(snapshot: Snapshot, *sources: str) -> None:
     """Not applicable where the cluster knows none of these kinds."""
-    if not any([snapshot.served(source) for source in sources]):
+    served = [snapshot.served(source) for source in sources]
+    if not any(served):
         raise NotApplicable("the Sail Operator is not installed: its kinds are not served")
 
 
@@ -177,10 +178,11 @@ CHECKS = (
         "control plane",
         "error",
         ("sail_istios",),
-        "Where the Sail Operator installs the control plane: is each Istio resource Reconciled and Ready for its present "
-        "generation? The finding gives reason and message of the first condition that is not True, which is what the "
-        "operator calls its state. Ready with a dependency missing (`ZTunnelNotFound` before there is a ZTunnel) is a "
-        "warning. That the operator calls it Healthy does not mean that ztunnel finds its istiod: see MW0012, MW0013.",
+        "Where the Sail Operator installs the control plane: is each Istio resource Reconciled and Ready for its "
+        "present generation? The finding gives reason and message of the first condition that is not True, which is "
+        "what the operator calls its state. Ready with a dependency missing (`ZTunnelNotFound` before there is a "
+        "ZTunnel) is a warning. That the operator calls it Healthy does not mean that ztunnel finds its istiod: see "
+        "MW0012, MW0013.",
         istios,
     ),
     Check(
@@ -190,8 +192,9 @@ CHECKS = (
         "error",
         ("sail_revisions", "sail_istios"),
         "As MW0002, for each IstioRevision and its own generation: after an upgrade in place the Istio resource is "
-        "Healthy at its new generation while its IstioRevision is not yet. What is wrong with a revision that is neither "
-        "active nor in use is a warning. That nothing uses a revision is no failure here; MW0004 looks at that.",
+        "Healthy at its new generation while its IstioRevision is not yet. What is wrong with a revision that is "
+        "neither active nor in use is a warning. That nothing uses a revision is no failure here; MW0004 looks at "
+        "that.",
         revisions,
     ),
     Check(
@@ -200,9 +203,9 @@ CHECKS = (
         "components",
         "error",
         ("sail_cnis", "sail_ztunnels"),
-        "As MW0002, for IstioCNI and ZTunnel (`DaemonSetNotReady`, `ReconcileError` and their messages). Skipped where "
-        "there is no Sail. Ready is not the whole truth: MW0009 and MW0010 look at the DaemonSets themselves, MW0012 and "
-        "MW0013 at whom ztunnel dials and as whom.",
+        "As MW0002, for IstioCNI and ZTunnel (`DaemonSetNotReady`, `ReconcileError` and their messages). Skipped "
+        "where there is no Sail. Ready is not the whole truth: MW0009 and MW0010 look at the DaemonSets themselves, "
+        "MW0012 and MW0013 at whom ztunnel dials and as whom.",
         components,
     ),
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from . import mesh, selectors
 from .model import Check, Finding, NotApplicable, counted
-from .snapshot import Snapshot, dig, labels_of, name_of, ref
+from .snapshot import Snapshot, dig, labels_of, name_of
 
 _CATEGORY = "webhooks"
 _NAMESPACE_LABELS: tuple[dict[str, str], ...] = ({}, {"istio-injection": "enabled"}, {"istio-injection": "disabled"})

@@ -110,8 +110,8 @@ def cluster_name(snapshot: Snapshot) -> Iterator[Finding]:
         wanted = _cluster(mine[0])
         yield Finding(
             "error",
-            f'ztunnel claims to be in cluster "{claimed}", istiod knows only "{wanted}": it refuses ztunnel, and ambient '
-            f"workloads get no certificates{_though(operator)}.",
+            f'ztunnel claims to be in cluster "{claimed}", istiod knows only "{wanted}": it refuses ztunnel, and '
+            f"ambient workloads get no certificates{_though(operator)}.",
             (ref(daemon_set), *(plane.ref for plane in mine), *((ref(operator),) if operator is not None else ())),
             (
                 f"{_CLUSTER} of ztunnel: {claimed}",
@@ -233,11 +233,11 @@ CHECKS = (
         "error",
         ("istiods", "daemonsets", "services", "endpoint_slices", "sail_ztunnels", "sail_revisions"),
         "Compares the addresses in ztunnel's environment (`XDS_ADDRESS`, `CA_ADDRESS`; by default "
-        "`istiod.istio-system.svc:15012`) with the Services that exist: a ready endpoint at that port, and for the first "
-        "an istiod behind it. Under revisions the Service is called `istiod-<revision>`, and a ztunnel that is told no "
-        "revision dials `istiod`: the Sail Operator then calls every resource Healthy within seconds, and no ambient "
-        "workload ever gets a certificate. An alias Service that hides from the operator who uses a revision is told "
-        "too. Another certificate authority (cert-manager's istio-csr) only needs to be there.",
+        "`istiod.istio-system.svc:15012`) with the Services that exist: a ready endpoint at that port, and for the "
+        "first an istiod behind it. Under revisions the Service is called `istiod-<revision>`, and a ztunnel that "
+        "is told no revision dials `istiod`: the Sail Operator then calls every resource Healthy within seconds, "
+        "and no ambient workload ever gets a certificate. An alias Service that hides from the operator who uses a "
+        "revision is told too. Another certificate authority (cert-manager's istio-csr) only needs to be there.",
         reaches_istiod,
     ),
     Check(
@@ -246,10 +246,10 @@ CHECKS = (
         _CATEGORY,
         "error",
         ("istiods", "daemonsets", "services", "proxies", "sail_ztunnels"),
-        "Compares `CLUSTER_ID` of istiod with `ISTIO_META_CLUSTER_ID` of the ztunnel that dials it, and of the waypoints, "
-        "gateways and sidecars of its revision; not set means `Kubernetes`. istiod refuses a client that names another "
-        'cluster (`client claims to be in cluster "Kubernetes", but we only know about local cluster ...`). This compares '
-        "what is configured; istiod's log is not read.",
+        "Compares `CLUSTER_ID` of istiod with `ISTIO_META_CLUSTER_ID` of the ztunnel that dials it, and of the "
+        "waypoints, gateways and sidecars of its revision; not set means `Kubernetes`. istiod refuses a client that "
+        "names another cluster (in its log, `client claims to be in cluster`). This compares what is configured; "
+        "whether the log says so is not looked at, for that is a matter of logs and not of the Kubernetes API.",
         cluster_name,
     ),
     Check(

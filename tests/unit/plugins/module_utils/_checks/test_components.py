@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .snapshots import Edit, broken, drop, healthy, load, outcome, put, recorded, severities, snapshot
+from .snapshots import Edit, broken, drop, healthy, load, outcome, put, severities
 
 IMAGE = ("spec", "template", "spec", "containers", 0, "image")
 
@@ -41,35 +41,6 @@ def proxy(image: str, revision: str = "default", owner: str = "client-7bd") -> d
         },
         "status": {"phase": "Running"},
     }
-
-
-class TestSail:
-    def test_skipped_without_sail(self) -> None:
-        result = outcome("MW0006", healthy())
-        assert (result.status, "not installed" in result.reason) == ("skipped", True)
-
-    def test_skipped_without_resources(self) -> None:
-        assert outcome("MW0006", snapshot({"sail_cnis": [], "sail_ztunnels": []})).status == "skipped"
-
-    def test_recorded_healthy(self) -> None:
-        lists = recorded("sail")
-        seen = snapshot({name: lists[name] for name in ("sail_cnis", "sail_ztunnels")})
-        assert outcome("MW0006", seen).status == "passed"
-
-    @pytest.mark.parametrize(
-        ("name", "told"), [("orphaned_ztunnels", "ReconcileError"), ("young_ztunnels", "DaemonSetNotReady")]
-    )
-    def test_recorded_unwell(self, name: str, told: str) -> None:
-        lists = recorded("sail")
-        result = outcome("MW0006", snapshot({"sail_cnis": lists["sail_cnis"], "sail_ztunnels": lists[name]}))
-        assert (result.status, result.findings[0].objects) == ("failed", ("ZTunnel default",))
-        assert any(told in text for text in result.findings[0].evidence)
-
-    def test_the_last_change_was_not_acted_on(self) -> None:
-        lists = recorded("sail")
-        lists["sail_cnis"][0]["metadata"]["generation"] += 1
-        result = outcome("MW0006", snapshot({"sail_cnis": lists["sail_cnis"], "sail_ztunnels": []}))
-        assert (result.status, "observed" in result.findings[0].evidence[-1]) == ("failed", True)
 
 
 class TestCni:
