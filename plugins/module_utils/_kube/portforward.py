@@ -32,6 +32,7 @@ _PROTOCOL = "v4.channel.k8s.io"
 _DATA, _ERROR = 0, 1
 _LONGEST_WAIT = 30.0
 _CLOSE_WAIT = 1
+_HINT = "Bind it a Role with the verbs get and create on pods/portforward."
 _READ = Policy(idempotent=True)
 
 
@@ -183,8 +184,18 @@ def _error(outcome: Response | TransportError | None, request: Request, deadline
     if isinstance(outcome, Response):
         error = error_for(outcome, request)
         if isinstance(error, Forbidden):
-            # Which of the two is asked depends on the API server's release: GET opens the websocket.
-            error.hint = "Bind it a Role with the verbs get and create on pods/portforward."
+            # GET opens the websocket; from Kubernetes 1.35 on, create is asked besides.
+            error.hint = _HINT
+        elif outcome.status == 403 and error.message.rstrip().endswith("is forbidden:"):
+            # That second refusal gives no reason.
+            return Forbidden(
+                f"Could not {request}: the user may not create pods/portforward there.",
+                status=403,
+                verb="create",
+                target=request.target,
+                hint=_HINT,
+                details={"missing_permission": {"verb": "create", "resource": "pods/portforward"}},
+            )
         return error
     tried = f" after {attempts} attempts" if attempts > 1 else ""
     said = f"nothing was sent within {deadline.seconds:g} s" if outcome is None else str(outcome)

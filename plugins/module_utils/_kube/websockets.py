@@ -89,7 +89,8 @@ def open_websocket(
             fatal=True,
             hint="pip install websocket-client; the kubernetes package asks for it.",
         )
-    options: dict[str, Any] = {"http_no_proxy": ["*"]}
+    # The package looks for proxies in the environment, unless it is given one, if only to pass it by.
+    options: dict[str, Any] = {"http_proxy_host": "none", "http_proxy_port": 1, "http_no_proxy": ["*"]}
     if proxy:
         split = urlsplit(proxy)
         options = {

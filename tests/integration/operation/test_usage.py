@@ -55,6 +55,7 @@ def test_each_way_to_use_a_revision_is_found_and_moves_with_its_tag(
         # What runs stays where it is until it is restarted.
         moved = read_usage(client)
         assert mine(moved.of(OLD), namespace) == [f"Deployment {namespace}/web (2 pods)"]
-        assert moved.namespaces_on(NEW) == moved.namespaces_on("prod") == [namespace]
+        assert moved.namespaces_on("prod") == [namespace]
+        assert namespace in moved.namespaces_on(NEW)
     finally:
         kubectl("delete", "mutatingwebhookconfiguration", "istio-revision-tag-prod", "--ignore-not-found")

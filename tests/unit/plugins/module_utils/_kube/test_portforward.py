@@ -133,6 +133,7 @@ def test_a_pod_that_does_not_answer_is_named_with_its_port(messages: list[bytes]
             Forbidden,
             "may not create pods/portforward in the namespace istio-system. Bind it a Role with the verbs get and",
         ),
+        (refused(403, 'pods \\"istiod-1\\" is forbidden: ', "Forbidden"), Forbidden, "may not create pods/portforward"),
         (refused(404, 'pods \\"istiod-1\\" not found', "NotFound"), NotFound, "Pod istio-system/istiod-1"),
     ],
 )
