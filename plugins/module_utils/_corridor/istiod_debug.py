@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -140,13 +140,17 @@ def _types(entry: dict[str, Any]) -> tuple[TypeSync, ...]:
 
 
 def judge_sync(
-    replicas: Sequence[ReplicaSync], before: Sequence[ReplicaSync] = (), *, earlier: Sequence[ReplicaSync] = ()
+    replicas: Sequence[ReplicaSync],
+    before: Sequence[ReplicaSync] = (),
+    *,
+    earlier: Sequence[ReplicaSync] = (),
+    expected: Collection[str] = (),
 ) -> SyncVerdict:
     """Whether the proxies connected have what istiod sent them.
 
     `before` is how things were before the operation began: rejects known from there are no news. `earlier` is a look
     some seconds ago: what waits in both, for the same acknowledgement, is stale; what waits in this one only is
-    unknown.
+    unknown. `expected` are ids (pod.namespace) of proxies that ought to be connected: without them it is unknown.
     """
     proxies = _proxies(replicas)
     known_pairs = {(proxy.id, one.name) for proxy in _proxies(before) for one in proxy.rejecting}
@@ -180,6 +184,9 @@ def judge_sync(
         return SyncVerdict("unknown", f"not every istiod could be asked: {'; '.join(unasked)}", connected, **lists)
     if not connected:
         return SyncVerdict("unknown", "no proxy is connected, so nothing shows that one could be", connected, **lists)
+    if missing := sorted(set(expected) - {proxy.id for proxy in proxies}):
+        said_missing = f"{len(missing)} of {len(expected)} proxies expected are not connected: "
+        return SyncVerdict("unknown", said_missing + ", ".join(missing[:_SHOWN]), connected, **lists)
     if pending:
         return SyncVerdict("unknown", f"on its way still: {'; '.join(pending[:_SHOWN])}", connected, **lists)
     return SyncVerdict(
@@ -198,16 +205,17 @@ def watch_sync(
     deadline: Deadline,
     *,
     before: Sequence[ReplicaSync] = (),
+    expected: Collection[str] = (),
     pause: float = 3.0,
 ) -> SyncVerdict:
     """Look, and once more after `pause` seconds unless the first look is good: pushes are on their way for a moment.
 
-    Waits for a first proxy to connect until the deadline; the last look counts then.
+    Waits for a first proxy to connect, and for all that are `expected`, until the deadline; the last look counts then.
     """
     earlier: list[ReplicaSync] = []
     while True:
         replicas = read_sync(client, namespace, revision, deadline)
-        verdict = judge_sync(replicas, before, earlier=earlier)
+        verdict = judge_sync(replicas, before, earlier=earlier, expected=expected)
         if verdict.status != "unknown" or deadline.left() <= pause:
             return verdict
         earlier = replicas

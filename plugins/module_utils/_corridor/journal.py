@@ -174,8 +174,14 @@ class Journal:
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {_KEY: text}}
 
     def delete(self, client: Client) -> bool:
-        """Delete it, unless it is another than the one that was loaded; False when it was gone already."""
-        gone = client.delete(CONFIG_MAP, self.name, self.namespace, uid=self.uid or None)
+        """Delete it; False when it was gone already. Raises GuardRefused when another has taken its place."""
+        try:
+            gone = client.delete(CONFIG_MAP, self.name, self.namespace, uid=self.uid or None)
+        except Conflict as error:
+            raise GuardRefused(
+                f"The journal ConfigMap {self.namespace}/{self.name} is another than the one this run read.",
+                hint="Another run is at work, or was meanwhile: run again, which looks first.",
+            ) from error
         self.version = self.uid = ""
         return gone
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from .._checks.snapshot import Obj, annotations_of, dig, name_of
+from .._checks import selectors
+from .._checks.snapshot import Obj, annotations_of, dig, labels_of, name_of
 from .._errors import Conflict, GuardRefused, NotFound, SettleTimeout
 from .._kube.client import Client, Deadline
 from .._kube.kinds import PDB, POD, REPLICA_SET
@@ -23,7 +24,7 @@ from .workloads import RESTARTABLE, Workload, injected_on, workloads_of
 RESTART_ANNOTATION = "meshwright.io/restart"
 _RUNNING = "status.phase!=Succeeded,status.phase!=Failed"
 _CONFLICTS = 5
-_PAUSE = 1.0
+_PAUSE = 0.5
 
 
 @dataclass(slots=True)
@@ -173,8 +174,11 @@ def _old_pods(client: Client, one: Workload) -> list[str]:
     live = client.get(RESTARTABLE[one.kind], one.name, one.namespace)
     if live is None:
         return []
-    selector = ",".join(f"{key}={value}" for key, value in (dig(live, "spec", "selector", "matchLabels") or {}).items())
-    pods = client.list(POD, one.namespace, labels=selector, metadata_only=True)
-    if not selector:
-        pods = [pod for pod in pods if name_of(pod) in one.pods]
-    return sorted(name_of(pod) for pod in injected_on(pods, one.revision))
+    selector = dig(live, "spec", "selector") or {}
+    query = ",".join(f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items())
+    pods = client.list(POD, one.namespace, labels=query, fields=_RUNNING, metadata_only=True)
+    # A Rollout that refers to a Deployment has no selector of its own.
+    mine = [
+        pod for pod in pods if (selectors.matches(selector, labels_of(pod)) if selector else name_of(pod) in one.pods)
+    ]
+    return sorted(name_of(pod) for pod in injected_on(mine, one.revision))

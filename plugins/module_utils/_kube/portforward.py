@@ -186,8 +186,8 @@ def _error(outcome: Response | TransportError | None, request: Request, deadline
         if isinstance(error, Forbidden):
             # GET opens the websocket; from Kubernetes 1.35 on, create is asked besides.
             error.hint = _HINT
-        elif outcome.status == 403 and error.message.rstrip().endswith("is forbidden:"):
-            # That second refusal gives no reason.
+        if outcome.status == 403 and (error.message.rstrip().endswith("is forbidden:") or not outcome.body):
+            # That second refusal gives no reason, and old releases of the websocket package lose any.
             return Forbidden(
                 f"Could not {request}: the user may not create pods/portforward there.",
                 status=403,

@@ -114,7 +114,9 @@ def open_websocket(
         )
     except websocket.WebSocketBadStatusException as error:
         body = getattr(error, "resp_body", None) or b""
-        raise Refused(Response(error.status_code, bytes(body), dict(error.resp_headers or {}))) from error
+        # It writes the names of headers small, others look for them as they are spelt.
+        seen = {str(name).title(): str(value) for name, value in (error.resp_headers or {}).items()}
+        raise Refused(Response(error.status_code, bytes(body), seen)) from error
     except ssl.SSLCertVerificationError as error:
         raise TransportError(
             f"its certificate is not trusted ({error.verify_message or error})",

@@ -126,3 +126,10 @@ def test_istiods_before_1_26_say_less() -> None:
     (found,) = parse_sync([entry])
     assert [(one.name, one.waiting) for one in found.types] == [("Cluster", False), ("Listener", True)]
     assert parse_sync(None) == ()
+
+
+def test_a_proxy_that_ought_to_be_connected_is_missed() -> None:
+    verdict = judge_sync(replicas(proxy("a.demo")), expected=["a.demo", "b.demo"])
+    assert verdict.status == "unknown"
+    assert "1 of 2 proxies expected are not connected: b.demo" in verdict.reason
+    assert judge_sync(replicas(proxy("a.demo")), expected=["a.demo"]).status == "passed"

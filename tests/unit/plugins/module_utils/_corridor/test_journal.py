@@ -22,6 +22,7 @@ class Store:
     def __init__(self) -> None:
         self.obj: Obj | None = None
         self.version = 0
+        self.uid = "first"
         self.answers = True
 
     def get(self, _kind: Any, _name: str, _namespace: str) -> Obj | None:
@@ -44,13 +45,15 @@ class Store:
         return kept
 
     def delete(self, _kind: Any, _name: str, _namespace: str, *, uid: str | None) -> bool:
+        if self.obj is not None and uid not in (None, self.obj["metadata"]["uid"]):
+            raise Conflict("it is another")
         gone, self.obj = self.obj is not None, None
         return gone
 
     def _keep(self, obj: Obj) -> Obj:
         self.version += 1
         kept: Obj = json.loads(json.dumps(obj))
-        kept["metadata"] |= {"resourceVersion": str(self.version), "uid": "u"}
+        kept["metadata"] |= {"resourceVersion": str(self.version), "uid": self.uid}
         self.obj = kept
         return kept
 
@@ -114,6 +117,16 @@ def test_one_that_was_deleted_is_not_made_anew(store: Any) -> None:
     with pytest.raises(GuardRefused, match="Another run"):
         journal.save(store)
     assert store.obj is None
+
+
+def test_the_one_that_took_its_place_is_not_deleted(store: Any) -> None:
+    ours = begun(store)
+    loaded(store).delete(store)
+    store.uid = "second"
+    begun(store)
+    with pytest.raises(GuardRefused, match="is another than the one this run read"):
+        ours.delete(store)
+    assert loaded(store).uid == "second"
 
 
 def test_a_write_whose_answer_was_lost_is_known_again(store: Any) -> None:
