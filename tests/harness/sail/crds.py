@@ -22,6 +22,8 @@ PROFILES = (
 FIRST_ZTUNNEL_V1, FIRST_TARGET_REF = 28, 30
 """Minor versions of the operator in which ZTunnel v1, and its targetRef, came."""
 _ANY: Object = {"x-kubernetes-preserve-unknown-fields": True}
+_ZTUNNEL_DEFAULTS = {"logLevel": "info", "terminationGracePeriodSeconds": 30}
+"""What the API server adds to a ZTunnel's values.ztunnel."""
 _IMMUTABLE = [{"rule": "self == oldSelf", "message": "Value is immutable"}]
 _NAMED_DEFAULT = [{"rule": "self.metadata.name == 'default'", "message": "metadata.name must be 'default'"}]
 _TARGET: Object = {
@@ -157,10 +159,14 @@ def _ztunnel(known: Object, operator: str) -> Object:
     minor = versions.minor(operator)
     enum, values = known["ztunnelVersions"], known["ztunnel"]
     alpha_spec = _install("ztunnel", enum, values, immutable=False, profile="ambient")
+    spec = _install("ztunnel", enum, values, immutable=False, profile=None)
+    for each in (alpha_spec, spec):
+        theirs = each["properties"]["values"]["properties"]["ztunnel"]["properties"]
+        for name, value in _ZTUNNEL_DEFAULTS.items():
+            theirs[name]["default"] = value
     alpha = _version("v1alpha1", alpha_spec, _status(), _NAMED_DEFAULT)
     if minor < FIRST_ZTUNNEL_V1:
         return _definition("ZTunnel", [alpha])
-    spec = _install("ztunnel", enum, values, immutable=False, profile=None)
     more = {}
     if minor >= FIRST_TARGET_REF:
         spec["properties"]["targetRef"] = _TARGET
