@@ -12,25 +12,17 @@ import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from sys import intern
 from typing import Any
 
 from .._checks import dialling, mesh
-from .._checks.snapshot import Obj, Snapshot, Source, Undecided, annotations_of, dig, labels_of, meta, namespace_of
-from .._errors import ApiError, NotFound, Unauthorized
+from .._checks.snapshot import Obj, Snapshot, Source, Undecided, annotations_of, meta
+from .._errors import ApiError, Unauthorized
 from .._kube import kinds
 from .._kube.client import Client
 from .._kube.kinds import Kind
+from .snapshot_pods import component_pods, proxies, revision_pods
 
 Items = Iterable[Mapping[str, Any]]
-
-# A page of pods is parsed, trimmed and let go before the next: so memory does not grow with the cluster's pod specs.
-_POD_PAGE = 250
-# Every proxy carries this label: sidecars, injected gateways, waypoints. ztunnel does not.
-_PROXY_LABEL = "service.istio.io/canonical-name"
-_NOTED_ANNOTATIONS = ("sidecar.istio.io/status", "istio.io/rev", "ambient.istio.io/redirection")
-_NOTED_VARIABLE = "ISTIO_META_CLUSTER_ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,117 +135,6 @@ def _service_namespaces(seen: Snapshot) -> set[str]:
     return found
 
 
-def _component_pods(client: Client, seen: Snapshot) -> Iterator[Obj]:
-    """The pods of istiod, istio-cni and ztunnel, trimmed."""
-    workloads: list[Obj] = [plane.deployment for plane in mesh.control_planes(seen)]
-    for component in (mesh.CNI, mesh.ZTUNNEL):
-        workloads += mesh.components(seen, component)
-    for namespace, labels in sorted({(namespace_of(item), _selector(item)) for item in workloads}):
-        if labels:
-            yield from _pods(client, kinds.POD.path(namespace), labels)
-
-
-def _proxies(client: Client, seen: Snapshot) -> Iterator[Obj]:
-    # There may be ten thousand: of each only who it is, and what it runs.
-    for pod in _pods(client, kinds.POD.path(), _PROXY_LABEL, states=False):
-        spec = pod["spec"]
-        names = {item["name"] for item in (*spec["containers"], *spec["initContainers"])}
-        if "istio-proxy" in names and dig(pod, "status", "phase") not in ("Succeeded", "Failed"):
-            yield pod
-
-
-def _revision_pods(client: Client, seen: Snapshot) -> Iterator[Obj]:
-    # Few pods carry it as a label, and those that no injector answered are in no other list.
-    for pod in _pods(client, kinds.POD.path(), "istio.io/rev", states=False):
-        if dig(pod, "status", "phase") not in ("Succeeded", "Failed"):
-            yield pod
-
-
-def _pods(client: Client, path: str, labels: str, *, states: bool = True) -> Iterator[dict[str, Any]]:
-    """Pods page by page, each trimmed; from the start once more when the pages outlived the server's history."""
-    for attempt in (1, 2):
-        found: list[dict[str, Any]] = []
-        query = {"limit": str(_POD_PAGE), "labelSelector": labels}
-        try:
-            while True:
-                page = client.raw("GET", path, query=query).json()
-                found += [trim_pod(pod, states=states) for pod in page.get("items") or ()]
-                token = (page.get("metadata") or {}).get("continue")
-                if not token:
-                    break
-                query["continue"] = token
-        except NotFound as error:
-            if error.status == 410 and attempt == 1:
-                continue
-            raise
-        yield from found
-        return
-
-
-def trim_pod(pod: Obj, *, states: bool = True) -> dict[str, Any]:
-    """A pod in its own shape, less what no check looks at; without `states` also less why it is not ready."""
-    kept = {key: meta(pod)[key] for key in ("name", "namespace", "labels", "deletionTimestamp") if key in meta(pod)}
-    kept["annotations"] = {key: value for key, value in annotations_of(pod).items() if key in _NOTED_ANNOTATIONS}
-    kept["ownerReferences"] = [
-        {"kind": owner.get("kind"), "name": owner.get("name")} for owner in meta(pod).get("ownerReferences") or ()
-    ]
-    spec, status = pod.get("spec") or {}, pod.get("status") or {}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": kept,
-        "spec": {
-            "nodeName": spec.get("nodeName"),
-            "containers": _images(spec.get("containers")),
-            "initContainers": _images(spec.get("initContainers")),
-        },
-        "status": {"phase": status.get("phase"), **(_readiness(status) if states else {})},
-    }
-
-
-def _readiness(status: Obj) -> dict[str, Any]:
-    return {
-        "conditions": [
-            {key: item.get(key) for key in ("type", "status", "reason", "message") if item.get(key)}
-            for item in status.get("conditions") or ()
-        ],
-        "initContainerStatuses": _states(status.get("initContainerStatuses")),
-        "containerStatuses": _states(status.get("containerStatuses")),
-    }
-
-
-def _images(containers: Any) -> list[dict[str, Any]]:
-    # thousands of pods run a handful of images: intern keeps one text of each
-    return [
-        {"name": intern(str(item.get("name"))), "image": intern(str(item.get("image"))), **_noted(item)}
-        for item in containers or ()
-    ]
-
-
-def _noted(container: Obj) -> dict[str, Any]:
-    """The one environment variable of a proxy that a check compares; the same object for all that have the same."""
-    if container.get("name") == "istio-proxy":
-        for variable in container.get("env") or ():
-            if variable.get("name") == _NOTED_VARIABLE and variable.get("value"):
-                return {"env": _variable(str(variable["value"]))}
-    return {}
-
-
-@cache
-def _variable(value: str) -> list[dict[str, str]]:
-    return [{"name": _NOTED_VARIABLE, "value": value}]
-
-
-def _states(statuses: Any) -> list[dict[str, Any]]:
-    return [{key: item.get(key) for key in ("name", "ready", "state")} for item in statuses or ()]
-
-
-def _selector(workload: Obj) -> str:
-    """A workload's own selector as a query; labels only, which is all that Istio's workloads have."""
-    labels = dig(workload, "spec", "selector", "matchLabels") or labels_of(workload)
-    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-
-
 def _apis(client: Client, seen: Snapshot) -> Iterator[Obj]:
     """What is served, as group, version and kind; from discovery, which needs no rights and no CRD bodies."""
     for text in client.api_versions():
@@ -283,8 +164,8 @@ _READS: tuple[_Read, ...] = (
     _Read("daemonsets", _all(kinds.DAEMON_SET)),
     _Read("mutating_webhooks", _all(kinds.MUTATING_WEBHOOK)),
     _Read("validating_webhooks", _all(kinds.VALIDATING_WEBHOOK)),
-    _Read("proxies", _proxies),
-    _Read("revision_pods", _revision_pods),
+    _Read("proxies", proxies),
+    _Read("revision_pods", revision_pods),
     _Read("autoscalers", _in_namespaces(kinds.HPA, _control_plane_namespaces), ("istiods",)),
     _Read("disruption_budgets", _in_namespaces(kinds.PDB, _control_plane_namespaces), ("istiods",)),
     _Read(
@@ -297,7 +178,7 @@ _READS: tuple[_Read, ...] = (
         _in_namespaces(kinds.ENDPOINT_SLICE, _service_namespaces),
         ("istiods", "mutating_webhooks", "validating_webhooks"),
     ),
-    _Read("component_pods", _component_pods, ("istiods", "daemonsets")),
+    _Read("component_pods", component_pods, ("istiods", "daemonsets")),
     _Read("sail_istios", _all(kinds.SAIL_ISTIO), ("api",), _served(kinds.SAIL_ISTIO)),
     _Read("sail_revisions", _all(kinds.SAIL_REVISION), ("api",), _served(kinds.SAIL_REVISION)),
     _Read("sail_tags", _all(kinds.SAIL_REVISION_TAG), ("api",), _served(kinds.SAIL_REVISION_TAG)),

@@ -184,3 +184,51 @@ def test_names_only_are_kept_of_what_is_only_named() -> None:
 def test_an_unheard_source_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="no such source: nonsense"):
         take(Memory(), "nonsense")
+
+
+def test_of_a_proxys_environment_only_the_cluster_is_kept() -> None:
+    proxy = pod("a")
+    proxy["spec"]["containers"][0]["env"].append({"name": "ISTIO_META_CLUSTER_ID", "value": "home"})
+    app = pod("b", "app")
+    app["spec"]["containers"] = [*proxy["spec"]["containers"], *app["spec"]["containers"]]
+    memory = Memory({"/api/v1/pods?": [{"items": [proxy, app]}]})
+    first, second = take(memory, "proxies").items("proxies")
+    kept = {
+        "name": "istio-proxy",
+        "image": "proxyv2:1.31.1",
+        "env": [{"name": "ISTIO_META_CLUSTER_ID", "value": "home"}],
+    }
+    assert first["spec"]["containers"] == [kept]
+    assert second["spec"]["containers"] == [kept, {"name": "app", "image": "proxyv2:1.31.1"}]
+    # one object for all that say the same
+    assert first["spec"]["containers"][0]["env"] is second["spec"]["containers"][0]["env"]
+
+
+def test_services_are_read_where_ztunnel_dials_too() -> None:
+    env = [{"name": "CA_ADDRESS", "value": "istio-csr.cert-manager.svc:443"}]
+    ztunnel = {
+        "kind": "DaemonSet",
+        "metadata": {"name": "ztunnel", "namespace": "mesh"},
+        "spec": {"template": {"spec": {"containers": [{"name": "istio-proxy", "args": ["ztunnel"], "env": env}]}}},
+    }
+    memory = Memory({"deployments": [ISTIOD], "daemonsets": [ztunnel]})
+    take(memory, "services", "daemonsets")
+    # the certificate authority's, and that of the default address
+    assert {"services@mesh", "services@cert-manager", "services@istio-system"} <= set(memory.asked)
+    narrow = Memory({"deployments": [ISTIOD], "daemonsets": [ztunnel]})
+    take(narrow, "services")
+    assert ("daemonsets" in narrow.asked, "services@cert-manager" in narrow.asked) == (False, False)
+
+
+def test_pods_labelled_for_a_revision_leave_out_what_has_ended() -> None:
+    page = {"items": [pod("a"), pod("b", phase="Succeeded")]}
+    memory = Memory({"/api/v1/pods?": [page]})
+    assert [item["metadata"]["name"] for item in take(memory, "revision_pods").items("revision_pods")] == ["a"]
+
+
+def test_kinds_of_the_operator_that_are_served_are_read() -> None:
+    kinds = {"sail_istios": "Istio", "sail_revisions": "IstioRevision", "sail_tags": "IstioRevisionTag"}
+    memory = Memory({"api": [f"sailoperator.io/v1/{kind}" for kind in kinds.values()]})
+    seen = take(memory, *kinds)
+    assert [seen.served(name) for name in kinds] == [True, True, True]
+    assert {"istios", "istiorevisions", "istiorevisiontags"} <= set(memory.asked)
