@@ -10,6 +10,7 @@ fields.json holds; below it anything is accepted.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from . import versions
@@ -20,7 +21,7 @@ PROFILES = (
     "ambient default demo empty external openshift openshift-ambient preview remote stable".split()  # noqa: SIM905
 )
 FIRST_ZTUNNEL_V1, FIRST_TARGET_REF = 28, 30
-"""Minor versions of the operator in which ZTunnel v1, and its targetRef, came."""
+"""Minor versions of the operator in which ZTunnel v1, and its targetRef (with the enum of a tag's), came."""
 _ANY: Object = {"x-kubernetes-preserve-unknown-fields": True}
 _ZTUNNEL_DEFAULTS = {"logLevel": "info", "terminationGracePeriodSeconds": 30}
 """What the API server adds to a ZTunnel's values.ztunnel."""
@@ -179,7 +180,10 @@ def definitions(operator: str) -> list[Object]:
     """The five CRDs of an operator's release."""
     known = versions.fields(operator)
     cni = _install("istio-cni", known["versions"], known["cni"])
-    tag: Object = {"type": "object", "required": ["targetRef"], "properties": {"targetRef": _TARGET}}
+    target = copy.deepcopy(_TARGET)
+    if versions.minor(operator) < FIRST_TARGET_REF:
+        del target["properties"]["kind"]["enum"]
+    tag: Object = {"type": "object", "required": ["targetRef"], "properties": {"targetRef": target}}
     tag_status = _status(istioRevision="string", istiodNamespace="string")
     return [
         _istio(known),

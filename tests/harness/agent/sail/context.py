@@ -64,6 +64,10 @@ class Context:
         if found is None:
             raise Invalid(status.no_namespace(namespace))
 
+    def istio_of(self, item: Object) -> Object | None:
+        """The Istio that owns an IstioRevision."""
+        return next((each for each in self.store.all("Istio") if names.is_owned(item, each["metadata"]["uid"])), None)
+
     def fail_if_told(self, item: Object, version: str, *more: Object | None) -> None:
         """Errors: Invalid where a switch says so."""
         if (words := switches.error(version, item, *more)) is not None:
@@ -99,7 +103,7 @@ class Context:
             if now == before[1] or (now is not None and self._ignored(workload)):
                 return
         self._applied.pop(key, None)
-        time.sleep(switches.seconds(item, self.operator.deployment))
+        time.sleep(switches.seconds(item, self.istio_of(item), self.operator.deployment))
         self.releases.apply(wanted)
         self._applied[key] = (digest, self._ident(workload, fresh=True))
 

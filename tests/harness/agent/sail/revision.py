@@ -16,17 +16,13 @@ Object = dict[str, Any]
 KIND = "IstioRevision"
 
 
-def _owner(context: Context, item: Object) -> Object | None:
-    return next((each for each in context.store.all("Istio") if names.is_owned(item, each["metadata"]["uid"])), None)
-
-
 def _install(context: Context, item: Object) -> None:
     name, spec = item["metadata"]["name"], item["spec"]
     version = context.chart_version(spec)
     context.check_namespace(spec["namespace"])
     if context.store.get("IstioRevisionTag", name) is not None:
         raise Invalid("an IstioRevisionTag exists with this name")
-    istio, deployment = _owner(context, item), context.operator.deployment
+    istio, deployment = context.istio_of(item), context.operator.deployment
     context.fail_if_told(item, spec["version"], istio, deployment)
     nowhere = switches.NOWHERE if switches.never_ready(spec["version"], item, istio, deployment) else {}
     shared: Object = {
