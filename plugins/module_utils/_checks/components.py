@@ -171,9 +171,9 @@ CHECKS = (
         "error",
         ("istiods", "daemonsets", "proxies"),
         "Compares versions as images and labels give them. istio-cni and ztunnel 1.x support control planes 1.x and "
-        "1.x+1: outside of that is an error. A proxy may be one minor release behind its own istiod: outside of that "
-        "is "
-        "a warning, within it, or at another patch, a note to restart the workload.",
+        "1.x+1: outside of that is an error, and a warning where another revision's istiod is supported, as in an "
+        "upgrade by revisions. A proxy may be one minor release behind its own istiod: outside of that is a warning, "
+        "within it, or at another patch, a note to restart the workload.",
         version_skew,
     ),
 )

@@ -47,16 +47,20 @@ def _component(
     for plane in planes:
         if plane.version is None:
             continue
-        evidence = (f"{component} {version}", f"istiod (revision {plane.revision}) {plane.version}")
+        evidence: tuple[str, ...] = (f"{component} {version}", f"istiod (revision {plane.revision}) {plane.version}")
         if not supported(version, plane.version):
             newer = version.line > plane.version.line
+            # By revisions, the agents follow the new istiod while the old one still serves proxies.
+            with_another = [other for other in planes if other.version and supported(version, other.version)]
+            if with_another:
+                evidence += (f"supported: istiod (revision {with_another[0].revision}) {with_another[0].version}",)
             yield Finding(
-                "error",
+                "warning" if with_another else "error",
                 f"{component} {version} does not support istiod {plane.version}: "
                 + ("it is newer than the control plane." if newer else "it is more than one minor release behind."),
                 (ref(daemon_set), plane.ref),
                 evidence,
-                "Upgrade istiod first." if newer else f"Upgrade {component} with meshwright.istio.istio_mesh.",
+                _remedy(component, newer, bool(with_another)),
             )
         elif version != plane.version:
             yield Finding(
@@ -66,6 +70,14 @@ def _component(
                 evidence,
                 f"Bring {component} to the version of its control plane when the upgrade is done.",
             )
+
+
+def _remedy(component: str, newer: bool, with_another: bool) -> str:
+    if not newer:
+        return f"Upgrade {component} with meshwright.istio.istio_mesh."
+    if with_another:
+        return "Finish the upgrade: move what still uses the old revision, and retire it."
+    return "Upgrade istiod first."
 
 
 def _proxies(snapshot: Snapshot, planes: Sequence[mesh.ControlPlane], unknown: list[str]) -> Iterator[Finding]:

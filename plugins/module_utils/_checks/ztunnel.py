@@ -19,7 +19,7 @@ from . import dialling, mesh, naming, sail
 from .dialling import XDS, Dial
 from .model import Check, Finding, NotApplicable
 from .skew import revision_of, workload_of
-from .snapshot import Obj, Snapshot, dig, name_of, namespace_of, ref
+from .snapshot import Obj, Snapshot, dig, name_of, namespace_of, number, ref
 
 _CATEGORY = "components"
 _CLUSTER = "ISTIO_META_CLUSTER_ID"
@@ -209,7 +209,8 @@ def _point_it(snapshot: Snapshot, daemon_set: Obj, operator: Obj | None) -> str:
     planes = mesh.control_planes(snapshot)
     if not planes:
         return "Bring istiod back: run meshwright.istio.istio_mesh with state: present."
-    mine = next((plane for plane in planes if plane.ambient), planes[0])
+    # an istiod that serves rather than one that never got ready, and one that expects ztunnels
+    mine = max(planes, key=lambda plane: (number(plane.deployment, "status", "availableReplicas") > 0, plane.ambient))
     return (
         "Run meshwright.istio.istio_mesh again with the mesh's name: it points ztunnel at its istiod. By hand: "
         + _by_hand(operator, mine.revision)

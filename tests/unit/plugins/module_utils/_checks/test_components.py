@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .snapshots import Edit, broken, drop, healthy, load, outcome, put, severities
+from .snapshots import Edit, both, broken, canary, drop, healthy, load, outcome, put, severities
 
 IMAGE = ("spec", "template", "spec", "containers", 0, "image")
 
@@ -203,6 +203,23 @@ class TestSkew:
         result = outcome("MW0011", healthy(istiods=canary, proxies=lambda items: items.extend(pods)))
         # what is left is that cni and ztunnel are one release behind the canary, which is supported
         assert severities(result) == ["info", "info"]
+
+    @pytest.mark.parametrize(
+        ("other", "image", "expected"),
+        [
+            # the agents follow the new revision, the old istiod is still there
+            ("1.30.0", "istio/ztunnel:1.31.1", ["warning"]),
+            ("1.33.0", "istio/ztunnel:1.31.1", ["warning"]),
+            # no istiod at all supports it
+            ("1.30.0", "istio/ztunnel:1.32.0", ["error", "error"]),
+        ],
+    )
+    def test_agents_that_went_ahead(self, other: str, image: str, expected: list[str]) -> None:
+        seen = healthy(
+            **canary("other", other),
+            daemonsets=both(drop("istio-cni-node"), put("ztunnel", *IMAGE, value=image)),
+        )
+        assert severities(outcome("MW0011", seen)) == expected
 
     def test_versions_that_cannot_be_told_are_unknown(self) -> None:
         def digest(items: list[dict[str, Any]]) -> None:

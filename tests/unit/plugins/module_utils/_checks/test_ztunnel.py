@@ -107,6 +107,16 @@ class TestReaches:
         result = outcome("MW0012", healthy(endpoint_slices=drop()))
         assert (severities(result), "has no ready endpoint" in str(result.findings[0].evidence)) == (["error"], True)
 
+    def test_pointed_at_an_istiod_that_never_got_ready(self) -> None:
+        """The trap of a targetRef that names the Istio: the new revision is dialled before it is there."""
+        edits = canary("anew")
+        edits["istiods"] = both(edits["istiods"], put("istiod-anew", "status", value={}))
+        edits["endpoint_slices"] = both(edits["endpoint_slices"], drop("istiod-anew"))
+        result = outcome("MW0012", healthy(**edits, daemonsets=dialling_to("istiod-anew.istio-system.svc:15012")))
+        assert "Service istio-system/istiod-anew has no ready endpoint (0 addresses)" in result.findings[0].evidence
+        # what serves is revision default, whose value is the empty one
+        assert result.findings[0].remedy.endswith("revision= of the ztunnel chart")
+
     def test_a_port_that_the_service_does_not_have(self) -> None:
         result = outcome("MW0012", healthy(daemonsets=dialling_to("istiod.istio-system.svc:15013")))
         assert "Service istio-system/istiod has no port 15013" in result.findings[0].evidence
