@@ -53,7 +53,7 @@ def unlike(mine: Object, theirs: Object, path: str) -> Iterator[str]:
             yield f"{path}: {name} is {mine[name]}, there {theirs.get(name)}"
     # The order counts where people read it, in the message that refuses a version.
     enums = [each.get("enum") or [] for each in (mine, theirs)]
-    if enums[0] != enums[1] and (path.endswith(".version") or set(enums[0]) != set(enums[1])):
+    if enums[0] and enums[0] != enums[1] and (path.endswith(".version") or set(enums[0]) != set(enums[1])):
         yield f"{path}: enum is {enums[0]}, there {enums[1]}"
     fields = mine.get("properties")
     if fields is None:
