@@ -118,8 +118,9 @@ def read_usage(client: Client) -> Usage:
         lambda: client.list(kinds.MUTATING_WEBHOOK, labels=TAG_LABEL, metadata_only=True),
         lambda: client.list(kinds.DEPLOYMENT, labels="app=istiod", metadata_only=True),
         lambda: client.list(kinds.DAEMON_SET),
-        lambda: client.list(kinds.GATEWAY_CLASS),
-        lambda: client.list(kinds.GATEWAY),
+        # Where the kind is not served, a user with few rights would hear that he may not list it.
+        lambda: client.list(kinds.GATEWAY_CLASS) if client.served(kinds.GATEWAY_CLASS) else [],
+        lambda: client.list(kinds.GATEWAY) if client.served(kinds.GATEWAY) else [],
     ]
     namespaces, pods, tags, istiods, daemon_sets, classes, gateways = client.many(lambda read: read(), reads)
     return usage_of(

@@ -55,9 +55,15 @@ class HeldLease:
         self._thread: threading.Thread | None = None
         self._uid = ""
         self._taken_by_other = False
+        self._renewed = 0.0
 
     def ensure(self) -> None:
-        """Raise GuardRefused when the Lease was lost, as after a pause longer than its duration; asks nobody."""
+        """Raise GuardRefused when the Lease was lost, as after a pause longer than its duration.
+
+        Asks the API server only when the last renewal is too long ago to know; raises what it says then.
+        """
+        if not self._taken_by_other and time.monotonic() - self._renewed > _SECONDS:
+            self._renew_once(self._client)
         if self._taken_by_other:
             raise GuardRefused(
                 f"This run no longer holds the Lease {self.namespace}/{self.name}: another run took over "
@@ -110,31 +116,39 @@ class HeldLease:
 
     def _hold(self, lease: dict[str, Any]) -> None:
         self._uid = lease["metadata"]["uid"]
+        self._renewed = time.monotonic()
         self._thread = threading.Thread(target=self._renew, name=f"lease {self.name}", daemon=True)
         self._thread.start()
 
     def _renew(self) -> None:
         while not self._stop.wait(_SECONDS / 3):
-            client = self._client.with_deadline(Deadline(_SECONDS / 3))
-            # Whoever took it over keeps it: the uid stays the same then, so the holder is what is tested.
-            patch = [
-                {"op": "test", "path": "/spec/holderIdentity", "value": self._me},
-                {"op": "replace", "path": "/spec/renewTime", "value": _now()},
-            ]
             try:
-                client.patch(
-                    LEASE,
-                    self.name,
-                    self.namespace,
-                    patch,
-                    resource_version=None,
-                    content_type="application/json-patch+json",
-                )
-            except (Invalid, NotFound):
-                self._taken_by_other = True
-                return
+                self._renew_once(self._client.with_deadline(Deadline(_SECONDS / 3)))
             except ApiError:
                 continue  # Another try comes before the lease runs out; the API server may be restarting.
+            if self._taken_by_other:
+                return
+
+    def _renew_once(self, client: Client) -> None:
+        # Whoever took it over keeps it: the uid stays the same then, so the holder is what is tested.
+        patch = [
+            {"op": "test", "path": "/spec/holderIdentity", "value": self._me},
+            {"op": "replace", "path": "/spec/renewTime", "value": _now()},
+        ]
+        asked_at = time.monotonic()
+        try:
+            client.patch(
+                LEASE,
+                self.name,
+                self.namespace,
+                patch,
+                resource_version=None,
+                content_type="application/json-patch+json",
+            )
+        except (Invalid, NotFound):
+            self._taken_by_other = True
+        else:
+            self._renewed = asked_at
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -178,6 +192,15 @@ def _until(spec: dict[str, Any]) -> str:
         return (renewed + timedelta(seconds=float(spec.get("leaseDurationSeconds") or _SECONDS))).strftime(_TIME)
     except ValueError:
         return ""
+
+
+def held_by(lease: dict[str, Any]) -> str:
+    """Who holds a Lease now, by the times written in it; "" when nobody does any more."""
+    spec = lease.get("spec") or {}
+    holder = str(spec.get("holderIdentity") or "")
+    if not holder or _died_here(holder) or _until(spec) < _now():
+        return ""
+    return holder
 
 
 def _started(pid: int) -> str:

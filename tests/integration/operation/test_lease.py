@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh.lock import MeshLock
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import GuardRefused
 from ansible_collections.meshwright.istio.plugins.module_utils._kube import lease as module
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
@@ -111,3 +112,23 @@ def test_it_is_renewed_while_held(client: Client, namespace: str, monkeypatch: p
             return bool(now["spec"]["renewTime"] > first["spec"]["renewTime"])
 
         until("renewTime moves on", renewed, 15)
+
+
+def test_a_meshs_lock_is_one_of_them(client: Client, namespace: str) -> None:
+    with MeshLock(client, namespace, patience=0):
+        assert client.get(LEASE, "meshwright-istio-mesh", namespace) is not None
+        with pytest.raises(GuardRefused, match="at work on this mesh"), MeshLock(client, namespace, patience=0):
+            pass
+
+
+def test_a_pause_longer_than_the_lease_is_noticed_before_the_next_write(
+    client: Client, namespace: str, kubectl: Kubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with held(client, namespace) as first:
+        # As after a suspended machine wakes up, before the renewing thread does.
+        monkeypatch.setattr(module, "_SECONDS", 0)
+        first.ensure()
+        other = '{"spec":{"holderIdentity":"elsewhere/1/2"}}'
+        kubectl("-n", namespace, "patch", "lease", NAME, "--type=merge", "-p", other)
+        with pytest.raises(GuardRefused, match="no longer holds the Lease"):
+            first.ensure()
