@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +28,8 @@ _OLD_FIELDS = (
     ("route", "RouteConfiguration"),
     ("endpoint", "ClusterLoadAssignment"),
 )
+# Seconds that each look has, whatever time there is to wait.
+_ASKING = 15.0
 _SHOWN = 10
 _LONGEST_ERROR = 300
 
@@ -72,7 +75,10 @@ class ReplicaSync:
 
 @dataclass(frozen=True, slots=True)
 class SyncVerdict:
-    """`rejecting` and `stale` are lines for people; `connected` counts proxies, `known` rejects were there before."""
+    """`rejecting` and `stale` are lines for people; `connected` counts proxies.
+
+    `known` rejects were there before; what is `pending` was sent and is not acknowledged yet, at one look only.
+    """
 
     status: Literal["passed", "failed", "unknown"]
     reason: str
@@ -80,6 +86,7 @@ class SyncVerdict:
     rejecting: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
 
 
 def read_sync(client: Client, namespace: str, revision: str, deadline: Deadline) -> list[ReplicaSync]:
@@ -171,7 +178,7 @@ def judge_sync(
                 then = waited.get((proxy.id, one.name))
                 late = then is not None and then.acked == one.acked
                 (stale if late else pending).append(f"{proxy.id} has not acknowledged {one.name}")
-    lists = {"rejecting": tuple(new), "stale": tuple(stale), "known": tuple(known)}
+    lists = {"rejecting": tuple(new), "stale": tuple(stale), "known": tuple(known), "pending": tuple(pending)}
     connected = len({proxy.id for proxy in proxies})
     if new or stale:
         said = [f"{len(new)} new rejects"] * bool(new) + [f"{len(stale)} not acknowledged"] * bool(stale)
@@ -208,18 +215,20 @@ def watch_sync(
     expected: Collection[str] = (),
     pause: float = 3.0,
 ) -> SyncVerdict:
-    """Look, and once more after `pause` seconds unless the first look is good: pushes are on their way for a moment.
+    """Look, and once more after `pause` seconds while something is on its way, as pushes are for a moment.
 
-    Waits for a first proxy to connect, and for all that are `expected`, until the deadline; the last look counts then.
+    Waits for a first proxy to connect, and for all that are `expected`, until the deadline, which is for waiting
+    alone: each look has its own time. The last look counts.
     """
     earlier: list[ReplicaSync] = []
     while True:
-        replicas = read_sync(client, namespace, revision, deadline)
+        replicas = read_sync(client, namespace, revision, Deadline(max(_ASKING, deadline.left())))
         verdict = judge_sync(replicas, before, earlier=earlier, expected=expected)
-        if verdict.status != "unknown" or deadline.left() <= pause:
+        due = bool(verdict.pending) and not earlier
+        if verdict.status != "unknown" or (deadline.left() <= pause and not due):
             return verdict
         earlier = replicas
-        deadline.sleep(pause)
+        time.sleep(pause)
 
 
 def _proxies(replicas: Iterable[ReplicaSync]) -> list[ProxySync]:

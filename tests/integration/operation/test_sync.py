@@ -45,6 +45,7 @@ def test_no_proxy_is_unknown_and_connected_ones_pass(client: Client, old: str, k
     verdict = watch_sync(client, SYSTEM, OLD, Deadline(30), pause=0.5)
     assert verdict.status == "passed", verdict.reason
     assert verdict.connected >= 2
+    assert watch_sync(client, SYSTEM, OLD, Deadline(0)).status == "passed"
     assert connected(client, NEW, old) == set()
 
 

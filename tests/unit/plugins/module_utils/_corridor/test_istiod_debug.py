@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor import istiod_debug
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.istiod_debug import (
     ProxySync,
     ReplicaSync,
     TypeSync,
     judge_sync,
     parse_sync,
+    watch_sync,
 )
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Deadline
 
 RECORDED = Path(__file__).parents[4] / "fixtures" / "istiod"
 
@@ -133,3 +136,31 @@ def test_a_proxy_that_ought_to_be_connected_is_missed() -> None:
     assert verdict.status == "unknown"
     assert "1 of 2 proxies expected are not connected: b.demo" in verdict.reason
     assert judge_sync(replicas(proxy("a.demo")), expected=["a.demo"]).status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("looks", "status", "taken"),
+    [
+        ([ACKED], "passed", 1),
+        ([WAITING, ACKED], "passed", 2),
+        ([WAITING, WAITING], "failed", 2),
+        ([WAITING, LATER], "unknown", 2),
+        ([None], "unknown", 1),
+        ([proxy(error="bad")], "failed", 1),
+    ],
+)
+def test_without_time_to_wait_a_second_look_is_taken_where_it_decides(
+    monkeypatch: pytest.MonkeyPatch, looks: list[ProxySync | None], status: str, taken: int
+) -> None:
+    answers, asked = iter(looks), []
+
+    def read(_client: Any, _namespace: str, _revision: str, deadline: Deadline) -> list[ReplicaSync]:
+        asked.append(deadline.seconds)
+        found = next(answers)
+        return replicas(found) if found else replicas()
+
+    monkeypatch.setattr(istiod_debug, "read_sync", read)
+    client: Any = None
+    assert watch_sync(client, "istio-system", "v2", Deadline(0), pause=0).status == status
+    assert len(asked) == taken
+    assert min(asked) >= 10
