@@ -38,6 +38,19 @@ class Role:
     description: list[str]
     task: str
     register: str
+    stages: Stages | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """A second module of a role, which works stage by stage: its one task is a file that the role's own files include.
+
+    `entries` are those files, with what they are described by; `options` are variables that only they know.
+    """
+
+    module: str
+    entries: dict[str, tuple[str, list[str]]]
+    options: dict[str, dict[str, Any]]
 
 
 ROLES = [
@@ -54,6 +67,41 @@ ROLES = [
         ],
         "Bring the mesh to what is asked for",
         "control_plane_result",
+        Stages(
+            "mesh_upgrade",
+            {
+                "upgrade": (
+                    "Upgrades an Istio mesh revision by revision",
+                    [
+                        "Runs M(meshwright.istio.mesh_upgrade) stage by stage, each batch a task of its own.",
+                        "When a stage fails, everything goes back to the old revision, and the play fails with why.",
+                    ],
+                ),
+                "rollback": (
+                    "Takes an upgrade back",
+                    ["Runs the stage C(return) of M(meshwright.istio.mesh_upgrade)."],
+                ),
+            },
+            {
+                "upgrade_until": {
+                    "description": [
+                        "The last stage to run. What follows is done by running the same again with a later one, "
+                        "as after an approval.",
+                    ],
+                    "type": "str",
+                    "choices": ["preflight", "canary", "gate", "shift", "finish"],
+                    "default": "finish",
+                },
+                "return_on_failure": {
+                    "description": [
+                        "Whether a stage that fails takes everything back to the old revision. Otherwise the upgrade "
+                        "stays where it is, to be mended and run again, or rolled back.",
+                    ],
+                    "type": "bool",
+                    "default": True,
+                },
+            },
+        ),
     )
 ]
 
@@ -133,15 +181,50 @@ def files(role: Role) -> Iterator[tuple[Path, str]]:
         "version_added": "0.1.0",
         "options": specs,
     }
-    yield folder / "meta" / "argument_specs.yml", dump({"argument_specs": {"main": main}}, note)
+    entries = {"main": main, **(staged(role, role.stages) if role.stages else {})}
+    yield folder / "meta" / "argument_specs.yml", dump({"argument_specs": entries}, note)
+    if role.stages:
+        yield folder / "tasks" / "stage.yml", stage_file(role, role.stages)
     arguments = {name: f"{{{{ {role.name}_{name} | default(omit) }}}}" for name in options}
     task = {"name": role.task, f"meshwright.istio.{role.module}": arguments, "register": role.register}
     yield folder / "tasks" / "main.yml", dump([task], note) + shown(role)
 
 
-def shown(role: Role) -> str:
+def staged(role: Role, stages: Stages) -> dict[str, Any]:
+    """The argument specs of the entry points that go through the stages."""
+    options = {name: option for name, option in documented(stages.module).items() if name != "stage"}
+    names = {*options, *stages.options}
+    specs = {f"{role.name}_{name}": spec(option, role, names) for name, option in {**stages.options, **options}.items()}
+    return {
+        entry: {
+            "short_description": short,
+            "description": description,
+            "author": ["The meshwright.istio authors"],
+            "version_added": "0.1.0",
+            "options": specs,
+        }
+        for entry, (short, description) in stages.entries.items()
+    }
+
+
+def stage_file(role: Role, stages: Stages) -> str:
+    """One stage: included with `<role>_stage`, and `<role>_batch` where it has a name for what it moves."""
+    stage, register = f"{role.name}_stage", f"{role.name}_stage_result"
+    arguments = {name: f"{{{{ {role.name}_{name} | default(omit) }}}}" for name in documented(stages.module)}
+    arguments["stage"] = f"{{{{ {stage} }}}}"
+    told = f"([{stage}] + {role.name}_batch_names | default([])) | join(' ')"
+    task = {
+        "name": f"Upgrade, stage {{{{ {told} }}}}",
+        f"meshwright.istio.{stages.module}": arguments,
+        "register": register,
+    }
+    return dump([task], _NOTE.format(module=stages.module)) + shown(role, register)
+
+
+def shown(role: Role, register: str = "") -> str:
     """A task that prints the steps: an ok task does not print its module's answer."""
-    table, shown_as = f"{role.register}.table", f"{role.name}_shown_as"
+    register = register or role.register
+    table, shown_as = f"{register}.table", f"{role.name}_shown_as"
     option = "lookup('ansible.builtin.config', 'result_format', plugin_type='callback', plugin_name='default')"
     return f"""
 # One text where results are shown as YAML, which prints it as a block; else a list, which JSON prints line by line.
@@ -151,7 +234,7 @@ def shown(role: Role) -> str:
   vars:
     {shown_as}: "{{{{ {option} }}}}"
   when:
-    - {role.register} is changed
+    - {register} is changed
     - {table} is defined
 """
 
