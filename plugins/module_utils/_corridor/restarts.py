@@ -14,14 +14,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .._checks import selectors
-from .._checks.snapshot import Obj, annotations_of, dig, labels_of, name_of
+from .._checks.snapshot import Obj, dig, labels_of, name_of
 from .._errors import Conflict, GuardRefused, NotFound, SettleTimeout
 from .._kube.client import Client, Deadline
 from .._kube.kinds import PDB, POD, REPLICA_SET, ROLLOUT, Kind
 from .settle import settle
-from .workloads import RESTARTABLE, Workload, injected_on, workloads_of
+from .workloads import RESTART_ANNOTATION, RESTARTABLE, Workload, injected_on, restart_id_of, workloads_of
 
-RESTART_ANNOTATION = "meshwright.io/restart"
 _RUNNING = "status.phase!=Succeeded,status.phase!=Failed"
 _CONFLICTS = 5
 _PAUSE = 0.5
@@ -36,10 +35,11 @@ class Restarted:
     gone: list[str] = field(default_factory=list)
 
 
-def workloads_to_restart(client: Client, namespace: str, on_revision: str) -> list[Workload]:
+def workloads_to_restart(client: Client, namespace: str, on_revision: str, *, restart_id: str = "") -> list[Workload]:
     """The namespace's workloads that have injected pods of this revision, in a stable order.
 
-    What cannot be restarted is there too, with its blockers. See `workloads_of` for what is left out.
+    What cannot be restarted is there too, with its blockers; with `restart_id` also what a killed run of it left
+    unready. See `workloads_of` for what is left out.
     """
     reads: list[Callable[[], list[dict[str, Any]]]] = [
         lambda: client.list(POD, namespace, fields=_RUNNING, metadata_only=True),
@@ -54,6 +54,7 @@ def workloads_to_restart(client: Client, namespace: str, on_revision: str) -> li
         replica_sets=replica_sets,
         budgets=budgets,
         owners=[one for some in owners for one in some],
+        restart_id=restart_id,
     )
 
 
@@ -125,7 +126,7 @@ def _restart(client: Client, one: Workload, restart_id: str) -> str:
         live = client.get(kind, one.name, one.namespace)
         if live is None:
             return "gone"
-        if _restart_id(live) == restart_id:
+        if restart_id_of(live) == restart_id:
             return "already"
         try:
             client.patch(
@@ -144,11 +145,6 @@ def _restart(client: Client, one: Workload, restart_id: str) -> str:
             continue
         return "restarted"
     raise AssertionError("unreachable")
-
-
-def _restart_id(live: Obj) -> str:
-    where = live if live.get("kind") == "Rollout" else dig(live, "spec", "template") or {}
-    return str(annotations_of(where).get(RESTART_ANNOTATION, ""))
 
 
 def _patch(live: Obj, restart_id: str) -> dict[str, Any]:

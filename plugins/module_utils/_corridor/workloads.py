@@ -16,7 +16,9 @@ from .._checks.skew import revision_of
 from .._checks.snapshot import Obj, annotations_of, dig, labels_of, meta, name_of, namespace_of, number, ref
 from .._kube import kinds
 from .._kube.kinds import Kind
+from .._kube.readiness import readiness
 
+RESTART_ANNOTATION = "meshwright.io/restart"
 _STATUS = "sidecar.istio.io/status"
 _MANAGED = "gateway.istio.io/managed"
 # Those that make their pods anew when their template changes; a Rollout does when told to restart.
@@ -30,7 +32,7 @@ RESTARTABLE: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A workload with injected pods of one revision. `pods` are their names.
+    """A workload with injected pods of one revision. `pods` are their names; none when it was left half restarted.
 
     One with `blockers` is not restarted: it says in words why that would do nothing or harm. `notes` are what a
     person should know, such as a single replica. `kind` is the owner's, or Pod for a pod that nobody owns.
@@ -56,10 +58,13 @@ def workloads_of(
     replica_sets: Sequence[Obj] = (),
     budgets: Sequence[Obj] = (),
     owners: Sequence[Obj] = (),
+    restart_id: str = "",
 ) -> list[Workload]:
     """The workloads that have injected pods of this revision; of pods and ReplicaSets, metadata is enough.
 
-    Left out are pods that are ending, and those that istiod makes for Gateways: they follow the Gateway.
+    Left out are pods that are ending, and those that istiod makes for Gateways: they follow the Gateway. With
+    `restart_id` there are also those, without pods of the revision, that a restart of this id has left unready: a run
+    that was killed did not wait for them.
     """
     made_by = {name_of(one): _controller(one) for one in replica_sets}
     known = {(str(one.get("kind")), name_of(one)): one for one in owners}
@@ -84,7 +89,17 @@ def workloads_of(
                 notes=tuple(_notes(owner, mine, budgets)) if owner is not None else (),
             )
         )
+    for key, owner in known.items():
+        begun = restart_id and key not in groups and restart_id_of(owner) == restart_id
+        if begun and not readiness(dict(owner)).ready:
+            found.append(Workload(key[0], namespace_of(owner), key[1], revision, ()))
     return sorted(found, key=lambda one: (one.namespace, one.kind, one.name))
+
+
+def restart_id_of(owner: Obj) -> str:
+    """The id of the last restart; in the template, but for a Rollout, whose template stays as it is."""
+    where = owner if owner.get("kind") == "Rollout" else dig(owner, "spec", "template") or {}
+    return str(annotations_of(where).get(RESTART_ANNOTATION, ""))
 
 
 def injected_on(pods: Sequence[Obj], revision: str) -> list[Obj]:

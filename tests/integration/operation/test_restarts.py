@@ -16,7 +16,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._errors import Gu
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client, Deadline
 
 from ..support.embedded import Kubectl
-from .conftest import NEW, OLD, deployed, injected, workload
+from .conftest import NEW, OLD, deployed, injected, until, workload
 
 Obj = dict[str, Any]
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -134,3 +134,23 @@ def test_one_that_was_deleted_meanwhile_is_no_failure(client: Client, old: str, 
     found = workloads_to_restart(client, old, OLD)
     kubectl("-n", old, "delete", "deployment", "web", "--wait=true")
     assert restart(client, found, "id-1", Deadline(30)).gone == [f"Deployment {old}/web"]
+
+
+def test_what_a_killed_run_did_not_wait_for_is_waited_for_by_the_next(
+    client: Client, old: str, kubectl: Kubectl, move: Callable[[str], None]
+) -> None:
+    """All its old pods went at once, and its new ones cannot start: only the id tells that it is not done."""
+    deployed(kubectl, old, workload("Deployment", old, "web", strategy={"type": "Recreate"}))
+    move(NEW)
+    broken = {"containers": [{"name": "web", "image": "x:does-not-exist"}]}
+    mark = {"annotations": {"meshwright.io/restart": "id-1"}}
+    _patch(kubectl, old, "web", {"spec": {"template": {"metadata": mark, "spec": broken}}})
+    until("its old pods are gone", lambda: set(injected(kubectl, old).values()) == {NEW})
+    assert workloads_to_restart(client, old, OLD) == []
+    found = workloads_to_restart(client, old, OLD, restart_id="id-1")
+    assert [one.ref for one in found] == [f"Deployment {old}/web"]
+    with pytest.raises(SettleTimeout, match="ImagePullBackOff"):
+        restart(client, found, "id-1", Deadline(60), each=4)
+    _patch(kubectl, old, "web", {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "x:1"}]}}}})
+    assert restart(client, found, "id-1", Deadline(60)).already == [f"Deployment {old}/web"]
+    assert workloads_to_restart(client, old, OLD, restart_id="id-1") == []

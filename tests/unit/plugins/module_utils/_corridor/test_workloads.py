@@ -136,3 +136,24 @@ def test_what_a_person_should_know(owners: list[Obj], budgets: list[tuple[str, i
 )
 def test_pods_that_are_none_of_ours_are_left_out(pod: Obj) -> None:
     assert workloads_of("old", pods=[pod], owners=[owner("DaemonSet", "d")]) == []
+
+
+@pytest.mark.parametrize(
+    ("restart_id", "ready", "found"),
+    [("id-1", False, True), ("id-1", True, False), ("id-2", False, False), ("", False, False)],
+)
+@pytest.mark.parametrize("kind", ["StatefulSet", "Rollout"])
+def test_what_a_killed_run_left_unready_is_found_again(kind: str, restart_id: str, ready: bool, found: bool) -> None:
+    """Its old pods are gone already: nothing but the id tells that somebody still has to wait for it."""
+    db = owner(kind, "db")
+    mark = {"annotations": {"meshwright.io/restart": "id-1"}}
+    if kind == "Rollout":
+        db["metadata"] |= mark
+        db["status"] = {"conditions": [{"type": "Available", "status": "True" if ready else "False"}]}
+    else:
+        db |= {"apiVersion": "apps/v1", "status": {"observedGeneration": 1, "readyReplicas": 2 if ready else 0}}
+        db["status"]["updatedReplicas"] = 2
+        db["spec"]["template"] = {"metadata": mark}
+    seen = workloads_of("old", pods=[], owners=[db], restart_id=restart_id)
+    assert [one.ref for one in seen] == [f"{kind} demo/db"] * found
+    assert all(one.pods == () for one in seen)
