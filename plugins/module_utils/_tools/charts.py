@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""Istio's charts from wherever they are kept: a repository, an OCI registry, a folder."""
+"""Charts of Istio and of the Sail Operator from wherever they are kept: a repository, an OCI registry, a folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ _FOLDERS = {
     "istiod": ("istiod", "istio-control/istio-discovery", "manifests/charts/istio-control/istio-discovery"),
     "cni": ("cni", "istio-cni", "manifests/charts/istio-cni"),
     "ztunnel": ("ztunnel", "manifests/charts/ztunnel"),
+    "sail-operator": ("sail-operator", "chart"),
 }
+# Under which option the place of a chart is given.
+_OPTIONS = {"sail-operator": "operator.charts"}
 
 
 def fetch_charts(helm: Helm, source: ChartSource, charts: Iterable[str], version: str) -> dict[str, str]:
@@ -82,7 +85,7 @@ def _tls_options(source: ChartSource) -> list[str]:
 
 def _not_fetched(helm: Helm, source: ChartSource, chart: str, version: str, error: ToolError) -> ToolError:
     known = _versions(helm.repository_index(_REPOSITORY), chart) if source.kind == "repository" else []
-    hint = "Check version and charts: the place may be unreachable from here, or need credentials."
+    hint = f"Check version and {_OPTIONS.get(chart, 'charts')}: the place may be unreachable from here, or need credentials."
     if known:
         hint = f"It holds {chart} in {', '.join(known[:8])}{' and older ones' if len(known) > 8 else ''}."
     return ToolError(
@@ -106,8 +109,9 @@ def _versions(index: str, chart: str) -> list[str]:
 
 def _local(folder: str, chart: str, version: str) -> str:
     """A chart in a folder: an archive of this version, or the chart's own folder."""
+    option = _OPTIONS.get(chart, "charts")
     if not os.path.isdir(folder):
-        raise BadInput(f"charts.path: {folder} is not a folder on this host.", hint="It holds the charts of Istio.")
+        raise BadInput(f"{option}.path: {folder} is not a folder on this host.", hint=f"It holds the chart {chart}.")
     archive = os.path.join(folder, f"{chart}-{version}.tgz")
     candidates = [archive, *(os.path.join(folder, *name.split("/")) for name in _FOLDERS[chart])]
     seen = []
@@ -119,7 +123,7 @@ def _local(folder: str, chart: str, version: str) -> str:
             seen.append(f"{path} is version {found}")
     others = sorted(name for name in os.listdir(folder) if name.startswith(f"{chart}-") and name.endswith(".tgz"))
     raise BadInput(
-        f"charts.path: {folder} holds no chart {chart} of version {version}.",
+        f"{option}.path: {folder} holds no chart {chart} of version {version}.",
         hint="; ".join(seen + ([f"there are {', '.join(others)}"] if others else []))
         or f"It must hold {chart}-{version}.tgz, or a folder {chart} with a Chart.yaml.",
     )

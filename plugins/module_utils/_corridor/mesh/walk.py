@@ -14,8 +14,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..._intent.mesh import mesh_intent
 from ..helm.driver import HelmDriver
+from ..migrate.run import migrated
+from ..sail.absent import absent_sail
+from ..sail.driver import SailDriver
+from ..sail.render import rendered_sail
 from .absent import absent
-from .context import start
+from .context import MeshRun, start
+from .driver import Driver
 from .present import present
 from .render import rendered
 
@@ -24,6 +29,16 @@ def walk_mesh(module: AnsibleModule) -> dict[str, Any]:
     """What `exit_json` is to say. Raises MeshError."""
     intent = mesh_intent(module.params)
     if intent.state == "rendered":
+        if intent.method == "sail" and (intent.options.get("render_as") or "manifests") == "manifests":
+            return rendered_sail(intent, module.params, module.tmpdir)
         return rendered(intent, module.params, module.tmpdir)
     run = start(intent, module.params, module.tmpdir, check_mode=module.check_mode)
-    return absent(run) if intent.state == "absent" else present(run, HelmDriver(run))
+    if intent.state == "absent":
+        return absent_sail(run) if intent.method == "sail" else absent(run)
+    driver = driver_of(run)
+    return migrated(run, driver) or present(run, driver)
+
+
+def driver_of(run: MeshRun) -> Driver:
+    """The driver of the method that is asked for."""
+    return SailDriver(run) if run.intent.method == "sail" else HelmDriver(run)

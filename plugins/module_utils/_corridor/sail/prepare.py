@@ -1,0 +1,407 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Everything before the first write of the Sail method: observe, guard, decide, rehearse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..._desired.helm import MADE_BY, MANAGER, desired_namespaces
+from ..._desired.layout import Layout, Part
+from ..._desired.manifests import label
+from ..._desired.sail import (
+    DEFAULT,
+    hold_tag,
+    istio,
+    istio_cni,
+    nudged,
+    sail_revision,
+    tag,
+    ztunnel,
+)
+from ..._desired.sail_served import ServedSail
+from ..._desired.sail_values import dig
+from ..._desired.tags import ALIAS, alias_service, is_alias
+from ..._errors import GuardRefused
+from ..._kube import kinds
+from ..fields import applied_entry
+from ..items import Item
+from ..live import observe as observe_objects
+from ..live import target as target_of
+from ..mesh import guards
+from ..mesh.context import MeshRun
+from ..mesh.gateway_api import GatewayApiPlan, plan_gateway_api
+from ..mesh.preflight import preflight
+from ..objects import ObjectEngine
+from ..plan import Plan, Step
+from ..usage import read_usage
+from .dials import dial_problem, wanted_dial
+from .guards import (
+    alias_warning,
+    guard_method,
+    guard_owners,
+    guard_place,
+    guard_schema,
+    guard_strategy,
+)
+from .observe import SailObserved, active_name, bound_to, follows, installed, observe_sail, version_in
+from .operator import OperatorPlan, guard_version, plan_operator, untouched
+
+Obj = dict[str, Any]
+CRDS_STEP = "crds/sail-operator"
+_SAIL_KINDS = ("Istio", "IstioCNI", "ZTunnel", "IstioRevisionTag")
+
+
+@dataclass(slots=True)
+class Pin:
+    """A resource that follows the Istio, and the IstioRevision that it is held on until it is moved."""
+
+    obj: Obj
+    revision: str
+
+    @property
+    def step(self) -> str:
+        return f"pin/{label(self.obj)}"
+
+
+@dataclass(slots=True)
+class Going:
+    """Objects to be gone: a step, and what carrying it out deletes; `waited` are revisions that the operator prunes."""
+
+    step: Step
+    refs: list[Any] = field(default_factory=list)
+    waited: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class SailWork:
+    """The plan, and all that carrying it out needs. `resources` by what they are for, in the order of writing."""
+
+    layout: Layout
+    parts: frozenset[Part]
+    plan: Plan
+    observed: SailObserved
+    operator: OperatorPlan
+    gateway_api: GatewayApiPlan
+    namespaces: list[Obj]
+    crds: list[Item]
+    resources: dict[str, list[Obj]]
+    items: dict[str, Item]
+    pins: list[Pin]
+    removed: list[Going]
+
+    @property
+    def served(self) -> ServedSail:
+        return self.operator.served or ServedSail()
+
+
+def prepare_sail(run: MeshRun, layout: Layout, parts: Set[Part]) -> SailWork:
+    """Observe and plan. Only reads, dry runs and access reviews are sent; every refusal happens in here."""
+    intent, client = run.intent, run.client
+    observed = observe_sail(client, intent, run.driver)
+    guard_method(intent, observed)
+    guard_strategy(intent, observed)
+    guards.guard_namespaces(intent, observed.mesh.namespaces)
+    guards.guard_selectors(intent, observed.mesh.namespaces)
+    if "control_plane" in parts:
+        current = guards.hop_from(installed(intent, observed), layout)
+        run.notes += [note for note in guards.guard_hop(intent, current) if note not in run.notes]
+    operator = _operator(run, observed, layout, parts)
+    if "control_plane" in parts:
+        guard_version(intent, layout.version, operator.served)
+    warning = alias_warning(observed, intent.name)
+    if warning and warning not in run.warnings:
+        run.warnings.append(warning)
+
+    served = operator.served or ServedSail()
+    resources = resources_of(run, observed, layout, parts, served)
+    flat = [obj for group in resources.values() for obj in group]
+    live = _live(run, observed, flat)
+    for obj in flat:
+        if obj["kind"] in ("Istio", "IstioCNI", "ZTunnel"):
+            guard_place(obj, live.get(label(obj)))
+    guard_owners(intent, live.values())
+    guard_schema(intent, [obj for obj in flat if obj["kind"] in _SAIL_KINDS], served)
+
+    namespaces = desired_namespaces(intent, observed.mesh.namespaces) + _operator_namespace(run, observed, operator)
+    gateway_api = (
+        plan_gateway_api(client, intent.gateway_api, observed.mesh)
+        if "control_plane" in parts
+        else GatewayApiPlan(Step("gateway-api", "none", "not part of this run"))
+    )
+    run.warnings += [one for one in gateway_api.warnings if one not in run.warnings]
+    items = _rehearse(run, observed, operator, namespaces, flat)
+    if "ztunnel" in parts:
+        _repair(run, observed, layout, served, resources, items)
+    pins = _pins(run, observed, layout, parts)
+    removed = [*_absent_tags(run, observed, parts), *_retired(run, observed, layout, parts)]
+    steps = [items[label(obj)].step for obj in namespaces]
+    steps += _operator_steps(operator, items)
+    steps.append(gateway_api.step)
+    steps += [_pin_step(pin) for pin in pins]
+    steps += [items[label(obj)].step for obj in flat]
+    steps += [going.step for going in removed]
+    plan = Plan(steps)
+    if plan.changed and intent.preflight:
+        warnings, notes = guards.guard_kubernetes(intent, observed.mesh.kubernetes)
+        run.warnings += [one for one in warnings if one not in run.warnings]
+        run.notes += [one for one in [*notes, *preflight(client, intent)] if one not in run.notes]
+    crds = [items[label(obj)] for obj in operator.crds]
+    return SailWork(
+        layout,
+        frozenset(parts),
+        plan,
+        observed,
+        operator,
+        gateway_api,
+        namespaces,
+        crds,
+        resources,
+        items,
+        pins,
+        removed,
+    )
+
+
+def _operator(run: MeshRun, observed: SailObserved, layout: Layout, parts: Set[Part]) -> OperatorPlan:
+    if "crds" not in parts:
+        if observed.served is None:
+            raise GuardRefused("The Sail Operator is not installed.", hint="Run istio_mesh first.")
+        return untouched(observed)
+    versions = [layout.version, *layout.revisions.values()]
+    for obj in observed.revisions.values():
+        if (version := _version(obj)) is not None:
+            versions.append(version)
+    return plan_operator(run, observed, versions)
+
+
+def _version(obj: Mapping[str, Any]) -> Any:
+    return version_in(dig(obj, "spec", "version"))
+
+
+# -- what shall be there -----------------------------------------------------------------------------------------------
+
+
+def resources_of(
+    run: MeshRun, observed: SailObserved, layout: Layout, parts: Set[Part], served: ServedSail
+) -> dict[str, list[Obj]]:
+    """The resources of these parts of a layout, by what they are for, in the order in which they are written."""
+    intent = run.intent
+    result: dict[str, list[Obj]] = {"hold": [], "control_plane": [], "cni": [], "ztunnel": [], "tags": []}
+    if "hold" in parts and layout.hold:
+        result["hold"] = [tag(hold_tag(intent.name), sail_revision(intent, layout.hold))]
+    live_istio = observed.istios.get(intent.name)
+    if "control_plane" in parts:
+        result["control_plane"] = [istio(intent, layout.version)]
+        live_istio = _not_ours(live_istio)
+    if "cni" in parts and layout.cni is not None:
+        result["cni"] = [istio_cni(intent, layout.cni)]
+    if "ztunnel" in parts and layout.ztunnel is not None:
+        revision = layout.ztunnel_revision or layout.active
+        result["ztunnel"] = [ztunnel(intent, layout.ztunnel, revision, served, observed.ztunnel, live_istio)]
+    if "tags" in parts and intent.revisioned:
+        result["tags"] = [tag(name, sail_revision(intent, to)) for name, to in sorted(layout.tags.items())]
+        if intent.istiod_alias:
+            result["tags"].append(alias_service(intent.namespace, sail_revision(intent, layout.serving)))
+    return result
+
+
+def _not_ours(live: Obj | None) -> Obj | None:
+    """The Istio with only those of its identity's values that stay when ours are applied anew."""
+    owned = dig(applied_entry(live, MANAGER) if live else None, "fieldsV1", "f:spec", "f:values", "f:global") or {}
+    if live is None or not owned:
+        return live
+    there = dig(live, "spec", "values", "global") or {}
+    kept = dict(there)
+    if "f:network" in owned:
+        kept.pop("network", None)
+    if "f:clusterName" in (owned.get("f:multiCluster") or {}):
+        kept["multiCluster"] = {}
+    return {**live, "spec": {**live["spec"], "values": {**live["spec"]["values"], "global": kept}}}
+
+
+def _operator_namespace(run: MeshRun, observed: SailObserved, operator: OperatorPlan) -> list[Obj]:
+    name = run.intent.operator.namespace
+    known = observed.mesh.namespaces.get(name)
+    made = known is None or MADE_BY in (dig(known, "metadata", "labels") or {})
+    if operator.how == "none" or not made or name in run.intent.namespaces:
+        return []
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {MADE_BY: MANAGER}}}]
+
+
+# -- what it takes -----------------------------------------------------------------------------------------------------
+
+
+def _live(run: MeshRun, observed: SailObserved, objects: list[Obj]) -> dict[str, Obj]:
+    """The objects that there are already, by label."""
+    known: dict[str, Obj] = {f"Istio {name}": obj for name, obj in observed.istios.items()}
+    known |= {f"IstioRevisionTag {name}": obj for name, obj in observed.tags.items()}
+    if observed.cni:
+        known[f"IstioCNI {DEFAULT}"] = observed.cni
+    if observed.ztunnel:
+        known[f"ZTunnel {DEFAULT}"] = observed.ztunnel
+    services = [target_of(kinds.SERVICE, run.intent.namespace, ALIAS)]
+    found = observe_objects(run.client, services) if any(obj["kind"] == "Service" for obj in objects) else {}
+    for one, obj in found.items():
+        known[one.label] = obj
+        if not is_alias(obj) and not run.intent.take_ownership:
+            raise GuardRefused(
+                f"istiod_alias: there is a {one.label} that this collection did not make.",
+                hint="Remove it, or set take_ownership: true to take it over.",
+            )
+    wanted = {label(obj) for obj in objects}
+    return {name: obj for name, obj in known.items() if name in wanted}
+
+
+def _rehearse(
+    run: MeshRun, observed: SailObserved, operator: OperatorPlan, namespaces: list[Obj], flat: list[Obj]
+) -> dict[str, Item]:
+    """Each object's item with its step, by label."""
+    engine = sail_engine(run)
+    if operator.served is not None:
+        found = engine.prepare([*namespaces, *operator.crds, *flat])
+        return {item.label: item for item in found}
+    # Only the Lifecycle Manager will bring the kinds: nobody can be asked about them yet.
+    found = engine.prepare([*namespaces, *(obj for obj in flat if obj["kind"] not in _SAIL_KINDS)])
+    items = {item.label: item for item in found}
+    for obj in flat:
+        if obj["kind"] in _SAIL_KINDS:
+            name = label(obj)
+            step = Step(name, "create", "does not exist; nor does its kind yet", after=obj, predicted_by="local")
+            items[name] = Item(obj, target_of(run.client.resolve(obj), None, obj["metadata"]["name"]), step=step)
+    return items
+
+
+def sail_engine(run: MeshRun) -> ObjectEngine:
+    """What is there already of a mesh by Sail is adopted: whose else it may be was asked before."""
+    return ObjectEngine(run.client, manager=MANAGER, force_conflicts=True)
+
+
+def _operator_steps(operator: OperatorPlan, items: Mapping[str, Item]) -> list[Step]:
+    steps = []
+    if operator.crds:
+        changing = [items[label(crd)].step for crd in operator.crds if items[label(crd)].step.changes]
+        action: Any = "none" if not changing else "update" if operator.existed else "create"
+        steps.append(
+            Step(
+                CRDS_STEP,
+                action,
+                f"{len(changing)} of {len(operator.crds)} CRDs of the operator's chart differ"
+                if changing
+                else "as desired",
+                before={one.name: one.before for one in changing if one.before},
+                after={one.name: one.after for one in changing},
+                predicted_by="server" if changing else "",
+            )
+        )
+    return [*steps, operator.step]
+
+
+def _repair(
+    run: MeshRun,
+    observed: SailObserved,
+    layout: Layout,
+    served: ServedSail,
+    resources: dict[str, list[Obj]],
+    items: dict[str, Item],
+) -> None:
+    """Where ztunnel's pods are not what the resource says, or will say: the step says so, and makes them so."""
+    live = observed.ztunnel
+    if live is None or not resources["ztunnel"]:
+        return
+    desired = resources["ztunnel"][0]
+    intent = run.intent
+    revision = sail_revision(intent, layout.ztunnel_revision or layout.active)
+    problem = dial_problem(
+        observed.agent("ztunnel", str(dig(live, "spec", "namespace"))),
+        desired,
+        wanted_dial(desired, revision, intent.namespace),
+    )
+    moved = bound_to(observed, live) not in ("", revision)
+    if not problem or (moved and dig(live, "spec", "values", "ztunnel", "multiCluster")):
+        return
+    item = items[label(desired)]
+    if not item.step.changes:
+        # The resource is right and its pods are not: the operator has missed it, and is made to look again.
+        resources["ztunnel"] = [nudged(desired, live)]
+        item = sail_engine(run).prepare(resources["ztunnel"])[0]
+        items[item.label] = item
+    item.step.action = "repair"
+    item.step.reason = f"ztunnel {problem}, though the operator calls it {dig(live, 'status', 'state') or 'unknown'}"
+
+
+def _pins(run: MeshRun, observed: SailObserved, layout: Layout, parts: Set[Part]) -> list[Pin]:
+    """What follows the Istio, and would be moved by a change of its version to an istiod that is not ready yet."""
+    name = run.intent.name
+    live = observed.istios.get(name)
+    if "control_plane" not in parts or live is None or not run.intent.revisioned:
+        return []
+    current = active_name(live)
+    if current == layout.active or current not in observed.revisions:
+        return []
+    found = [observed.ztunnel, *observed.tags.values()]
+    return [Pin(obj, current) for obj in found if obj is not None and follows(obj, name)]
+
+
+def _pin_step(pin: Pin) -> Step:
+    return Step(
+        pin.step,
+        "update",
+        f"it follows {dig(pin.obj, 'spec', 'targetRef', 'kind')} and would be moved at once; held on {pin.revision}",
+        before={"targetRef": dig(pin.obj, "spec", "targetRef")},
+        after={"targetRef": {"kind": "IstioRevision", "name": pin.revision}},
+        predicted_by="local",
+    )
+
+
+def _absent_tags(run: MeshRun, observed: SailObserved, parts: Set[Part]) -> list[Going]:
+    if "tags" not in parts:
+        return []
+    result = []
+    for name in run.intent.absent_tags:
+        obj, ref = observed.tags.get(name), (kinds.SAIL_REVISION_TAG, None, name)
+        step = Step(f"IstioRevisionTag {name}", "none", "absent already")
+        if obj is not None:
+            used = [c for c in dig(obj, "status", "conditions") or () if c.get("type") == "InUse"]
+            if any(c.get("status") == "True" for c in used):
+                raise GuardRefused(
+                    f"tags: {name} cannot go, since namespaces or pods use it.",
+                    hint="Take its label from them first; mesh_verify names them.",
+                )
+            step = Step(step.name, "delete", "not wanted", before={"spec": obj.get("spec")}, predicted_by="local")
+        result.append(Going(step, [ref] if obj is not None else []))
+    return result
+
+
+def _retired(run: MeshRun, observed: SailObserved, layout: Layout, parts: Set[Part]) -> list[Going]:
+    if "retire" not in parts:
+        return []
+    intent = run.intent
+    holding = hold_tag(intent.name)
+    result = []
+    if not layout.hold and holding in observed.tags:
+        step = Step(f"IstioRevisionTag {holding}", "delete", "nothing is to be held any more", predicted_by="local")
+        result.append(Going(step, [(kinds.SAIL_REVISION_TAG, None, holding)]))
+    keep = {sail_revision(intent, revision) for revision in layout.revisions}
+    going = sorted(set(observed.of(intent.name)) - keep)
+    if not going:
+        return result
+    usage = read_usage(run.client)
+    used = {name: [who for who in usage.of(name) if who != f"tag {holding}"] for name in going}
+    if any(used.values()):
+        told = "; ".join(f"{name}: {', '.join(who[:6])}" for name, who in used.items() if who)
+        raise GuardRefused(
+            f"A revision that is to be retired is still in use ({told}).",
+            hint="Move these to the new revision first.",
+            details={"used": used},
+        )
+    for name in going:
+        reason = f"nothing uses it; the operator prunes it after {intent.inactive_revision_grace} s"
+        result.append(Going(Step(f"IstioRevision {name}", "delete", reason, predicted_by="local"), waited=[name]))
+    return result

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A cluster of these tests' own, where the simulated Sail Operator installs what `istio_mesh` writes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import cluster as harness
+
+from ..mesh.conftest import Mesh
+from ..support.embedded import Embedded, is_up, up
+from ..support.playbook import Run
+
+SAIL = "sailoperator.io"
+
+
+class SailMesh(Mesh):
+    """`istio_mesh` with `method: sail` on this cluster, by revisions in ambient mode unless told."""
+
+    def task(self, **options: Any) -> dict[str, Any]:
+        given = {
+            "method": "sail",
+            "update_strategy": "revision_based",
+            "version": "1.30.2",
+            "wait_timeout": 90,
+            **options,
+            "operator": {"charts": {"repository": self.cluster.charts}, **options.pop("operator", {})},
+        }
+        return super().task(charts=None, **given)
+
+    def gone(self) -> Run:
+        return self(state="absent", purge=True, allow_enrolled=True, update_strategy=self.strategy()).ok()
+
+    def strategy(self) -> str:
+        found = self.resource("istio", "default")
+        kind = found.get("spec", {}).get("updateStrategy", {}).get("type")
+        return "in_place" if kind == "InPlace" else "revision_based"
+
+    def resource(self, kind: str, name: str) -> dict[str, Any]:
+        """A resource of the operator; {} when there is none."""
+        plural = f"{kind.lower()}s.{SAIL}"
+        if plural not in self.kubectl("api-resources", "--api-group", SAIL, "-o", "name").split():
+            return {}
+        found = self.kubectl("get", plural, name, "--ignore-not-found", "-o", "json")
+        return dict(json.loads(found)) if found.strip() else {}
+
+    def ztunnel(self) -> dict[str, str]:
+        """The environment of ztunnel's DaemonSet."""
+        found = self.kubectl.json("get", "daemonset", "ztunnel", "-n", "ztunnel")
+        container = found["spec"]["template"]["spec"]["containers"][0]
+        return {entry["name"]: entry.get("value", "") for entry in container["env"]}
+
+
+@pytest.fixture(scope="session")
+def sail_cluster() -> Iterator[Embedded]:
+    """The cluster, as it comes up: nothing installed. Kept, as MESHWRIGHT_CLUSTER names it, with MESHWRIGHT_KEEP=1."""
+    name = os.environ.get("MESHWRIGHT_CLUSTER", "sail-tests")
+    kept = is_up(name) and os.environ.get("MESHWRIGHT_KEEP") == "1"
+    embedded = up(name)
+    try:
+        yield embedded
+    finally:
+        if not kept:
+            harness.down(name)
+
+
+@pytest.fixture
+def mesh(sail_cluster: Embedded, collections: Path, tmp_path: Path) -> SailMesh:
+    return SailMesh(sail_cluster, sail_cluster.playbooks(tmp_path))
+
+
+@pytest.fixture
+def empty(mesh: SailMesh) -> SailMesh:
+    """The same, with no mesh and no operator."""
+    if any("istio" in name or "sail" in name for name in mesh.inventory()):
+        mesh.gone()
+    return mesh
