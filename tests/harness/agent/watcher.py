@@ -52,6 +52,8 @@ class Watcher:
     reduce: Callable[[Object], Object] = slim
     announce: bool = False
     """Send a change without a key once the first list is through."""
+    stopped: bool = False
+    """Set it to send nothing more; the thread ends with the watch that it is in."""
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"watch-{self.kind}", daemon=True).start()
@@ -79,16 +81,18 @@ class Watcher:
     def _run(self) -> None:
         known: set[str] = set()
         pause = 0.1
-        while True:
+        while not self.stopped:
             try:
                 version = self._list(known)
                 pause = 0.1
                 if self.announce:
                     self.announce = False
                     self.out.put(Change(self.kind, "", None))
-                while True:
+                while not self.stopped:
                     for event in self.api.watch(self.path, version):
                         version = event["object"]["metadata"]["resourceVersion"]
+                        if self.stopped:
+                            return
                         if event["type"] == "BOOKMARK":
                             continue
                         key = key_of(event["object"])

@@ -165,5 +165,8 @@ def write(folder: Path, version: str, istio_crds: str) -> None:
             files[f"crds/{body['spec']['group']}_{body['spec']['names']['plural']}.yaml"] = document
     for name, text in files.items():
         path = folder / name
+        if name.startswith("crds/") and not text.startswith("---"):
+            # `helm show crds` puts files one after the other; the genuine ones begin so.
+            text = f"---\n{text}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

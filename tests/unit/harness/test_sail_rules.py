@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.agent.sail import istio, names, post_render, references, status, switches, values
+from tests.harness.agent.sail import context, istio, names, post_render, references, status, switches, values
 
 Object = dict[str, Any]
 
@@ -203,6 +203,21 @@ def test_switch_for_errors(text: str, version: str, expected: str | None) -> Non
 )
 def test_switch_for_istiods_that_never_get_ready(text: str, expected: bool) -> None:
     assert switches.never_ready("v1.30.3", {"metadata": {"annotations": {switches.NEVER_READY: text}}}) is expected
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "expected"),
+    [
+        (None, None, False),
+        (None, ("a", 1), False),
+        (None, ("a", 2), True),
+        (("a", 3), ("a", 4), False),
+        (("a", 3), ("a", 5), True),
+        (("a", 3), ("b", 1), False),
+    ],
+)
+def test_edits_during_a_run_of_helm(earlier: Any, later: Any, expected: bool) -> None:
+    assert context.edited(earlier, later) is expected
 
 
 def test_rendered_manifests_have_an_owner() -> None:

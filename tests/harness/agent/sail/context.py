@@ -37,6 +37,15 @@ class Operator:
         return str(self.deployment["metadata"]["namespace"])
 
 
+def edited(earlier: Ident, later: Ident) -> bool:
+    """Whether more happened to a workload than one run of Helm can explain: somebody edited it meanwhile."""
+    if later is None:
+        return False
+    if earlier is None or earlier[0] != later[0]:
+        return later[1] > 1
+    return later[1] > earlier[1] + 1
+
+
 @dataclass
 class Context:
     """For the reconcilers of all kinds; each runs in a thread of its own."""
@@ -104,8 +113,11 @@ class Context:
                 return
         self._applied.pop(key, None)
         time.sleep(switches.seconds(item, self.istio_of(item), self.operator.deployment))
+        earlier = self._ident(workload, fresh=True)
         self.releases.apply(wanted)
-        self._applied[key] = (digest, self._ident(workload, fresh=True))
+        later = self._ident(workload, fresh=True)
+        if not edited(earlier, later):
+            self._applied[key] = (digest, later)
 
     def uninstall(self, namespace: str, name: str) -> None:
         """Errors: HelmError."""

@@ -121,7 +121,10 @@ class SailOperator:
         self._store = Store(api)
         self._releases = releases
         self._ready: set[str] = set()
-        self._unsynced: set[str] | None = None
+        self._watchers: dict[str, Watcher] = {}
+        self._unsynced: set[str] = set()
+        self._look = True
+        """Whether to find out again how the kinds are served."""
         self._context: Context | None = None
         self._workers: dict[str, Worker] = {}
         self._active = threading.Event()
@@ -131,7 +134,7 @@ class SailOperator:
     def on_change(self, change: Change) -> None:
         if change.kind == "Pod":
             self._on_pod(change)
-        if self._unsynced is not None and not change.key:
+        if not change.key:
             self._unsynced.discard(change.kind)
             return
         if change.kind not in ("Pod", "Namespace") and change.kind not in CONCERNS:
@@ -155,7 +158,8 @@ class SailOperator:
             self._mark_everything()
 
     def _on_pod(self, change: Change) -> None:
-        if change.now is not None and is_operator(change.now) and is_ready(change.now):
+        pod = change.now
+        if pod and is_operator(pod) and is_ready(pod) and not pod["metadata"].get("deletionTimestamp"):
             self._ready.add(change.key)
         else:
             self._ready.discard(change.key)
@@ -169,10 +173,11 @@ class SailOperator:
             if self._active.is_set():
                 log.info("no pod of the operator is Ready: resting")
                 self._active.clear()
+                self._look = True
             return
-        if self._unsynced is None:
+        if self._look:
             self._watch()
-        if self._unsynced:
+        if self._look or self._unsynced:
             return
         if self._context is None:
             self._start()
@@ -188,7 +193,7 @@ class SailOperator:
                 self._workers["IstioRevisionTag"].mark_all()
 
     def _watch(self) -> None:
-        """Find out how the kinds are served, and watch them; a later tick tries again when some are not there yet."""
+        """Find out how the kinds are served, and watch them so; a later tick tries again while some are not there."""
         served: dict[str, str] = {}
         for version in ("v1alpha1", "v1"):
             found = self._api.get(f"/apis/{names.GROUP}/{version}") or {}
@@ -197,9 +202,16 @@ class SailOperator:
             return
         self._store.versions.update(served)
         paths = {kind: names.path(kind, served[kind]) for kind in names.PLURALS} | WORKLOADS
-        self._unsynced = set(paths)
+        self._look = False
         for kind, path in paths.items():
-            Watcher(self._api, kind, path, self._changes, announce=True).start()
+            known = self._watchers.get(kind)
+            if known is not None and known.path == path:
+                continue
+            if known is not None:
+                known.stopped = True
+            self._unsynced.add(kind)
+            self._watchers[kind] = Watcher(self._api, kind, path, self._changes, announce=True)
+            self._watchers[kind].start()
 
     def _start(self) -> None:
         deployment = next((each for each in self._store.all("Deployment") if is_operator(each)), None)
@@ -216,6 +228,7 @@ class SailOperator:
         if self._context is None:
             return
         before = self._context.operator.deployment["metadata"]
+        self._look = self._look or version_of(deployment) != self._context.operator.version
         self._context.operator = Operator(version_of(deployment), deployment)
         annotations = deployment["metadata"].get("annotations")
         if before["generation"] != deployment["metadata"]["generation"] or before.get("annotations") != annotations:
