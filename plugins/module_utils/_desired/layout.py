@@ -70,12 +70,14 @@ class Layout:
 class Installed:
     """What is there of this mesh, by whichever method; `layout` is None when nothing is.
 
-    `by` is the method that installed it. `others` are control planes of other meshes, as `namespace/revision`.
+    `by` is the method that installed it. `others` are control planes of other meshes, as `namespace/revision`, and
+    `other_tags` the tags that stand for them.
     """
 
     by: Method | None = None
     layout: Layout | None = None
     others: tuple[str, ...] = ()
+    other_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,8 @@ def target(intent: MeshIntent, installed: Installed) -> Target:
     moved: that is an upgrade's part.
     """
     wanted, layout = wanted_revision(intent), installed.layout
-    if layout is None or not intent.revisioned or layout.serving == wanted:
-        return _whole(intent, wanted, layout)
+    if layout is None or not intent.revisioned or layout.serving == wanted or layout.serving not in layout.revisions:
+        return _whole(intent, wanted, installed)
     beside = layout.change(
         revisions={**layout.revisions, wanted: intent.version},
         active=wanted,
@@ -125,15 +127,20 @@ def target(intent: MeshIntent, installed: Installed) -> Target:
     )
 
 
-def _whole(intent: MeshIntent, wanted: str, layout: Layout | None) -> Target:
-    revisions = {wanted: intent.version}
+def _whole(intent: MeshIntent, wanted: str, installed: Installed) -> Target:
+    layout, revisions = installed.layout, {wanted: intent.version}
     stale = sorted(set(layout.revisions) - {wanted}) if layout else []
     notes = (f"other revisions of this mesh are still there: {', '.join(stale)}",) if stale else ()
     if layout:
         revisions = {**layout.revisions, **revisions}
     tags = {**(layout.tags if layout else {}), **{tag: name or wanted for tag, name in intent.tags.items()}}
-    if intent.revisioned and intent.default_tag and DEFAULT_TAG not in tags:
+    taken = {*intent.absent_tags, *installed.other_tags, *(other.rpartition("/")[2] for other in installed.others)}
+    ours = intent.revisioned and intent.default_tag and DEFAULT_TAG not in {*taken, *intent.tags}
+    if ours and tags.get(DEFAULT_TAG) not in revisions:
+        # Also where it stands for a revision that is gone: then nothing is validated, or nothing admitted.
         tags[DEFAULT_TAG] = wanted
+    for tag in intent.absent_tags:
+        tags.pop(tag, None)
     agents = intent.node_agents
     parts: set[Part] = {"crds", "control_plane", "tags"}
     if agents and "cni" in intent.components:

@@ -13,12 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness import cluster as harness
-
-from ..support.embedded import Embedded, Kubectl, up
+from ..support.embedded import Embedded, Kubectl, shared
 from ..support.playbook import Playbooks, Run
 
-NAME = "mesh-tests"
 # Objects that come and go by themselves.
 _PASSING = ("Event", "EndpointSlice", "Endpoints", "ControllerRevision", "PodMetrics", "NodeMetrics", "APIService")
 
@@ -69,12 +66,9 @@ class Mesh:
 
 @pytest.fixture(scope="session")
 def mesh_cluster() -> Iterator[Embedded]:
-    """The cluster, as it comes up: nothing installed."""
-    embedded = up(NAME)
-    try:
+    """The cluster, as it comes up: nothing installed. Kept as the shared one is."""
+    with shared("-mesh") as embedded:
         yield embedded
-    finally:
-        harness.down(NAME)
 
 
 @pytest.fixture

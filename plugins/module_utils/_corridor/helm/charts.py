@@ -33,12 +33,18 @@ class HelmSide:
         self, source: ChartSource, folder: str, *, binary: str | None, driver: str, connection: Connection | None
     ) -> None:
         self._source = source
+        self._base = folder
         self._folder = os.path.join(folder, "helm")
         self._binary = binary
         self._driver = driver
         self._connection = connection
         self._helm: Helm | None = None
-        self._charts: dict[str, str] = {}
+        self._charts: dict[tuple[str, str], str] = {}
+
+    def beside(self, source: ChartSource, name: str) -> HelmSide:
+        """The same helm and cluster for charts from somewhere else, with folders of its own."""
+        folder = os.path.join(self._base, name)
+        return HelmSide(source, folder, binary=self._binary, driver=self._driver, connection=self._connection)
 
     @property
     def helm(self) -> Helm:
@@ -53,15 +59,18 @@ class HelmSide:
         return self._helm
 
     def need(self, releases: Iterable[DesiredRelease]) -> None:
-        """Fetch the charts of these releases that are not here yet, all at once."""
-        missing = [release for release in releases if release.chart not in self._charts]
-        if missing:
-            charts = [release.chart for release in missing]
-            self._charts |= fetch_charts(self.helm, self._source, charts, missing[0].version)
+        """Fetch the charts of these releases that are not here yet, those of one version all at once."""
+        missing: dict[str, list[str]] = {}
+        for release in releases:
+            if (release.chart, release.version) not in self._charts:
+                missing.setdefault(release.version, []).append(release.chart)
+        for version, charts in missing.items():
+            fetched = fetch_charts(self.helm, self._source, dict.fromkeys(charts), version)
+            self._charts |= {(chart, version): path for chart, path in fetched.items()}
 
     def chart(self, release: DesiredRelease) -> str:
         self.need([release])
-        return self._charts[release.chart]
+        return self._charts[release.chart, release.version]
 
     def render(
         self,
@@ -71,7 +80,7 @@ class HelmSide:
         api_versions: Iterable[str] = (),
         client: Client | None = None,
     ) -> Rendered:
-        """The objects of each release, by name, from `(release, is it an upgrade)`; rendered side by side."""
+        """The objects of each release, by the same key, from `(release, is it an upgrade)`; rendered side by side."""
         self.need(release for release, _status in releases.values())
         served = list(api_versions)
 
@@ -80,7 +89,7 @@ class HelmSide:
             text = self.helm.template(
                 release.name,
                 release.namespace,
-                self._charts[release.chart],
+                self._charts[release.chart, release.version],
                 release.values,
                 kubernetes=kubernetes,
                 api_versions=served,

@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""Helm as an install method: releases of Istio's charts."""
+"""Istio by its own Helm charts."""
 
 from __future__ import annotations
 
@@ -12,36 +12,52 @@ from collections.abc import Set
 from typing import Any
 
 from ..._desired.layout import Installed, Layout, Part
+from ..._kube import kinds
 from ..mesh.context import MeshRun
 from ..mesh.driver import Prepared
 from ..mesh.result import mesh_state
+from ..usage import TAG_LABEL
 from .carry import carry_out, settle_all
-from .observe import observe, releases_again
+from .installed import installed
+from .observe import MeshObserved, observe, records_again
 from .prepare import fingerprint, prepare
 
 
 class HelmDriver:
-    """See `mesh.driver.Driver`."""
+    """See `mesh.driver.Driver`.
+
+    What `installed` read serves `prepare` and `state` too, until something is written.
+    """
 
     def __init__(self, run: MeshRun) -> None:
         self.run = run
+        self._observed: MeshObserved | None = None
 
     def installed(self) -> Installed:
-        return Installed()
+        self._observed = None
+        return installed(self.run.intent, self._observe())
 
     def prepare(self, layout: Layout, parts: Set[Part]) -> Prepared:
-        work = prepare(self.run)
+        observed = self._observe()
+        work = prepare(self.run, observed, installed(self.run.intent, observed), layout, parts)
         return Prepared(layout, work.plan, work.namespaces, work.fingerprint, work)
 
     def fingerprint(self) -> object:
-        return fingerprint(releases_again(self.run.client, self.run.intent, self.run.driver))
+        client = self.run.client
+        records = records_again(client, self.run.intent, self.run.driver)
+        return fingerprint(records, client.list(kinds.MUTATING_WEBHOOK, labels=TAG_LABEL, metadata_only=True))
 
     def carry_out(self, prepared: Prepared) -> None:
-        carry_out(self.run, prepared.work, prepared.plan)
+        self._observed = None
+        carry_out(self.run, prepared.work, prepared.plan, prepared.layout)
 
     def settle(self, prepared: Prepared) -> None:
         settle_all(self.run, prepared.work)
 
     def state(self) -> dict[str, Any]:
-        observed = observe(self.run.client, self.run.intent, self.run.driver)
-        return mesh_state(self.run.intent, observed, {name: one.release for name, one in observed.releases.items()})
+        return mesh_state(self.run, self._observe())
+
+    def _observe(self) -> MeshObserved:
+        if self._observed is None:
+            self._observed = observe(self.run.client, self.run.intent, self.run.driver)
+        return self._observed

@@ -4,18 +4,19 @@
 #
 # Private to this collection: may change in any release.
 
-"""Everything before the first write of an installation: observe, decide, render, guard, rehearse."""
+"""Parts of a layout, planned and rehearsed against an observation: releases, Gateway API, tags, retirements."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..._desired.helm import MANAGER, desired_namespaces, desired_releases
-from ..._desired.manifests import key, label
+from ..._desired.helm import MANAGER, DesiredRelease, desired_namespaces, releases_of
+from ..._desired.layout import Installed, Layout, Part
+from ..._desired.manifests import label
 from ..._intent.mesh import RELEASES
-from ..._tools.helm_releases import Release
+from ..._tools.helm_releases import Record, Release
 from ..mesh import guards
 from ..mesh.context import MeshRun
 from ..mesh.gateway_api import GatewayApiPlan, plan_gateway_api
@@ -23,86 +24,160 @@ from ..mesh.preflight import preflight
 from ..objects import ObjectEngine
 from ..plan import Plan, Step
 from .apply import decisions_for, stored_objects, wait_for_others
+from .base import base_release, default_move, guard_base_elsewhere, wanted_default
 from .decide import Decision, drift_reason, manifest_difference
 from .drift import find_drift, read_live
-from .observe import MeshObserved, ReleaseState, observe, record_kind
+from .observe import MeshObserved, ReleaseState, release_of
+from .owners import Foreign, sort_owners
 from .rehearse import rehearse_release, rehearse_repair
+from .retire import going_of, plan_retire
+from .tags import TagsPlan, plan_tags
 
 Objects = list[dict[str, Any]]
 
 
 @dataclass(slots=True)
 class Prepared:
-    """The plan, and all that carrying it out needs. `objects`: each release's, as they should be, by release name."""
+    """The plan, and all that carrying it out needs.
+
+    `objects`: each release's, as they should be, by the decision's step. `default` moves the default validator, after
+    everything else; `retire` are revisions that go; `asks` is the revision that the default validator asks then.
+    """
 
     plan: Plan
     observed: MeshObserved
-    states: dict[str, ReleaseState]
+    installed: Installed
     namespaces: Objects
-    gateway_api: GatewayApiPlan
+    gateway_api: GatewayApiPlan | None
     decisions: list[Decision]
     objects: dict[str, Objects]
+    tags: TagsPlan = field(default_factory=TagsPlan)
+    default: Decision | None = None
+    retire: list[str] = field(default_factory=list)
+    asks: str = ""
 
     @property
-    def releases(self) -> dict[str, Release | None]:
-        return {name: state.release for name, state in self.states.items()}
+    def states(self) -> dict[str, ReleaseState]:
+        return self.observed.releases
 
     @property
-    def fingerprint(self) -> set[tuple[str, int, str]]:
-        """What Helm's records looked like: whether they changed since shows by comparing."""
-        return fingerprint(self.states)
+    def fingerprint(self) -> object:
+        """What Helm's records and the tags looked like: whether they changed since shows by comparing."""
+        return fingerprint({name: state.records for name, state in self.states.items()}, self.observed.tags)
 
 
-def fingerprint(states: Mapping[str, ReleaseState]) -> set[tuple[str, int, str]]:
-    return {(known.name, known.revision, known.status) for state in states.values() for known in state.records}
+def fingerprint(records: Mapping[str, Iterable[Record]], tags: Iterable[Mapping[str, Any]]) -> object:
+    return (
+        {(one.namespace, one.name, one.revision, one.status) for known in records.values() for one in known},
+        {(obj["metadata"]["name"], str(obj["metadata"].get("labels"))) for obj in tags},
+    )
 
 
-def prepare(run: MeshRun) -> Prepared:
-    """Observe and plan. Only reads, dry runs and access reviews are sent; every refusal happens in here."""
+def prepare(run: MeshRun, observed: MeshObserved, installed: Installed, layout: Layout, parts: Set[Part]) -> Prepared:
+    """Plan. Only reads, dry runs and access reviews are sent; every refusal happens in here."""
     intent, client = run.intent, run.client
-    wanted = desired_releases(intent)
-    observed = observe(client, intent, run.driver)
     guards.guard_elsewhere(intent, observed.elsewhere)
+    guards.guard_installed(intent, installed, layout, observed.release(RELEASES["ztunnel"]))
     guards.guard_namespaces(intent, observed.namespaces)
     guards.guard_selectors(intent, observed.namespaces)
     may_wait = intent.wait and not run.check_mode
-    states = wait_for_others(client, intent, run.driver, observed.releases, wait=may_wait)
-    releases = {name: state.release for name, state in states.items()}
-    run.notes += guards.guard_hop(intent, releases)
+    observed.releases = wait_for_others(client, intent, run.driver, observed.releases, wait=may_wait)
+    states = observed.releases
+    if "control_plane" in parts:
+        run.notes += guards.guard_hop(intent, guards.hop_from(installed, layout))
     _note_unwanted(run, states)
 
     namespaces = desired_namespaces(intent, observed.namespaces)
     namespace_steps = ObjectEngine(client, manager=MANAGER).plan(namespaces) if namespaces else []
 
+    wanted, default = _wanted(run, observed, installed, layout, parts)
     decisions = decisions_for(intent, wanted, states)
-    stored = {one.name: stored_objects(client, releases.get(one.name)) for one in wanted}
+    releases = {name: state.release for name, state in states.items()}
+    stored = {one.step: stored_objects(client, releases.get(one.name)) for one in wanted}
     rendered = _render(run, observed, decisions, stored, releases)
     drifted = _look_for_drift(run, decisions, stored)
-    gateway_api = plan_gateway_api(client, intent.gateway_api, observed)
-    run.warnings += gateway_api.warnings
-    if any(decision.writes for decision in decisions) or any(step.changes for step in namespace_steps):
-        _guard_writes(run, observed, decisions, rendered, stored)
-
+    gateway_api = plan_gateway_api(client, intent.gateway_api, observed) if "crds" in parts else None
+    if gateway_api:
+        run.warnings += gateway_api.warnings
     new_spaces = {step.name for step in namespace_steps if step.action == "create"}
     assumed = [obj for obj in namespaces if label(obj) in new_spaces]
-    release_steps = []
-    for decision in decisions:
-        name = decision.desired.name
-        if decision.action == "repair":
-            release_steps.append(rehearse_repair(decision, drifted[name]))
-        elif decision.writes:
-            release_steps.append(rehearse_release(client, decision, rendered[name], stored[name], assumed))
-        else:
-            release_steps.append(Step(decision.desired.step, "none", decision.reason))
-    # The order of writing: namespaces, base with its CRDs, the Gateway API's CRDs, then what runs.
-    plan = Plan([*namespace_steps, *release_steps[:1], gateway_api.step, *release_steps[1:]])
-    objects = {one.name: rendered.get(one.name) or stored[one.name] for one in wanted}
-    return Prepared(plan, observed, states, namespaces, gateway_api, decisions, objects)
+    coming = next((one.desired for one in decisions if one.writes and one.desired.component == "istiod"), None)
+    tags = plan_tags(run, observed, installed, layout, coming, assumed) if "tags" in parts else TagsPlan()
+    base = observed.release(RELEASES["base"])
+    asks = wanted_default(intent, base, installed, layout) if intent.revisioned else ""
+    retire_steps = plan_retire(run, observed, installed, layout, parts, asks)
+    changes = [*namespace_steps, *tags.steps, *retire_steps]
+    if any(one.writes for one in decisions) or default or any(step.changes for step in changes):
+        _guard_writes(run, observed, decisions, rendered, stored)
+
+    steps = [_release_step(run, one, rendered, stored, drifted.get(one.desired.step), assumed) for one in decisions]
+    objects = {one.step: rendered.get(one.step) or stored[one.step] for one in wanted}
+    # The order of writing: namespaces, base with its CRDs, the Gateway API's CRDs, then what runs, then who asks it.
+    split = 1 if "crds" in parts and decisions and decisions[0].desired.component == "base" else 0
+    plan = Plan([*namespace_steps, *steps[:split]])
+    if gateway_api:
+        plan.steps.append(gateway_api.step)
+    plan.steps += [*steps[split:], *tags.steps]
+    if default:
+        plan.steps.append(default_step(run, observed, default, objects))
+    plan.steps += retire_steps
+    retire = going_of(installed, layout) if retire_steps else []
+    return Prepared(plan, observed, installed, namespaces, gateway_api, decisions, objects, tags, default, retire, asks)
+
+
+def _wanted(
+    run: MeshRun, observed: MeshObserved, installed: Installed, layout: Layout, parts: Set[Part]
+) -> tuple[list[DesiredRelease], Decision | None]:
+    intent, release = run.intent, observed.release(RELEASES["base"])
+    elsewhere = [known for known in observed.elsewhere if known.name == RELEASES["base"]]
+    rest = releases_of(intent, layout, set(parts) - {"crds"})
+    if release is None and elsewhere and intent.revisioned:
+        if note := guard_base_elsewhere(release_of(run.client, elsewhere, run.driver), layout, parts):
+            run.notes.append(note)
+        return rest, None
+    base = base_release(intent, release, installed, layout, parts)
+    default = default_move(intent, release, installed, layout, parts, base)
+    return [base, *rest] if base else rest, default
+
+
+def _release_step(
+    run: MeshRun,
+    decision: Decision,
+    rendered: Mapping[str, Objects],
+    stored: Mapping[str, Objects],
+    drifted: Any,
+    assumed: Objects,
+) -> Step:
+    name = decision.desired.step
+    if decision.action == "repair":
+        return rehearse_repair(decision, drifted)
+    if decision.writes:
+        return rehearse_release(run.client, decision, rendered[name], stored[name], assumed)
+    return Step(name, "none", decision.reason)
+
+
+def default_step(run: MeshRun, observed: MeshObserved, move: Decision, objects: dict[str, Objects]) -> Step:
+    """Rehearse the move of the default validator: of base only what differs by it is shown, and looked at again."""
+    release = move.desired
+    rendered = run.helm_side.render(
+        {release.step: (release, True)},
+        kubernetes=observed.kubernetes,
+        api_versions=run.client.api_versions(),
+        client=run.client,
+    )[release.step]
+    before = objects.get(f"release/{release.name}")
+    if before is None:
+        before = stored_objects(run.client, observed.release(release.name))
+    webhooks = [obj for obj in rendered if obj["kind"] == "ValidatingWebhookConfiguration"]
+    objects[release.step] = webhooks
+    return rehearse_release(
+        run.client, move, webhooks, [obj for obj in before if obj["kind"] == "ValidatingWebhookConfiguration"], []
+    )
 
 
 def _note_unwanted(run: MeshRun, states: Mapping[str, ReleaseState]) -> None:
     for component, name in RELEASES.items():
-        if component not in run.intent.components and name in states:
+        if component not in run.intent.components and name in states and run.intent.node_agents:
             run.warnings.append(
                 f"Release {name} is installed, but mode {run.intent.mode} does not include it; it is left as it is."
             )
@@ -121,7 +196,7 @@ def _render(
     """
     from_folder = run.intent.charts.kind == "path"
     wanted = {
-        decision.desired.name: (decision.desired, releases.get(decision.desired.name) is not None)
+        decision.desired.step: (decision.desired, releases.get(decision.desired.name) is not None)
         for decision in decisions
         if decision.writes or from_folder
     }
@@ -132,11 +207,11 @@ def _render(
     )
     for decision in decisions:
         if from_folder and not decision.writes:
-            difference = manifest_difference(stored[decision.desired.name], rendered[decision.desired.name])
+            difference = manifest_difference(stored[decision.desired.step], rendered[decision.desired.step])
             if difference:
                 decision.action, decision.reason = "update", difference
             else:  # What is in force and what would be rendered say the same: drift is measured against the former.
-                rendered.pop(decision.desired.name)
+                rendered.pop(decision.desired.step)
     return rendered
 
 
@@ -144,16 +219,16 @@ def _look_for_drift(run: MeshRun, decisions: list[Decision], stored: Mapping[str
     """Turn `none` into `repair` where the server no longer has what the manifest says."""
     found: dict[str, Any] = {}
     quiet = [decision for decision in decisions if not decision.writes]
-    objects = [obj for decision in quiet for obj in stored[decision.desired.name]]
+    objects = [obj for decision in quiet for obj in stored[decision.desired.step]]
     if not objects:
         return found
     live = read_live(run.client, objects)
     for decision in quiet:
-        drifted = find_drift(run.client, stored[decision.desired.name], live)
+        drifted = find_drift(run.client, stored[decision.desired.step], live)
         if drifted:
             decision.action = "repair"
             decision.reason = drift_reason({name: one.paths for name, one in drifted.items()})
-            found[decision.desired.name] = drifted
+            found[decision.desired.step] = drifted
     if found:  # Repairing goes through helm, which wants the chart: better missed now than in the middle.
         run.helm_side.need(decision.desired for decision in quiet if decision.action == "repair")
     return found
@@ -171,48 +246,10 @@ def _guard_writes(
         warnings, notes = guards.guard_kubernetes(run.intent, observed.kubernetes)
         run.warnings += warnings
         run.notes += [*notes, *preflight(run.client, run.intent)]
-    foreign: dict[str, list[str]] = {}
+    foreign = Foreign()
     for decision in decisions:
         if decision.writes:
-            _sort_owners(
-                run,
-                decision,
-                rendered.get(decision.desired.name) or stored[decision.desired.name],
-                stored[decision.desired.name],
-                foreign,
-            )
+            before = stored[decision.desired.step]
+            sort_owners(run, decision, rendered.get(decision.desired.step) or before, before, foreign)
     if not run.intent.take_ownership:
         guards.refuse_foreign(foreign)
-
-
-def _sort_owners(
-    run: MeshRun, decision: Decision, objects: Objects, stored: Objects, foreign: dict[str, list[str]]
-) -> None:
-    """Name the objects that are another tool's; let Helm take over what only a release that is gone has left."""
-    release = decision.desired
-    mine = {key(obj) for obj in stored}
-    decision.take_ownership = run.intent.take_ownership
-    gone: dict[tuple[str, str], bool] = {}
-    for name, obj in read_live(run.client, objects).items():
-        if obj is None:
-            continue
-        owner = guards.other_owner(obj)
-        space, helm = guards.helm_owner(obj)
-        if not owner and (space, helm) != (release.namespace, release.name) and key(obj) not in mine:
-            if not helm:
-                owner = "nobody known (made without Helm)"
-            else:
-                if (space, helm) not in gone:
-                    gone[space, helm] = not _recorded(run, space, helm)
-                if gone[space, helm]:
-                    decision.take_ownership = True
-                    run.notes.append(f"{name} was left by the release {space}/{helm}, which is gone; it is taken over")
-                else:
-                    owner = f"Helm release {space}/{helm}"
-        if owner:
-            foreign.setdefault(owner, []).append(name)
-
-
-def _recorded(run: MeshRun, namespace: str, name: str) -> bool:
-    kind = record_kind(run.driver)
-    return bool(run.client.list(kind, namespace, labels=f"owner=helm,name={name}", metadata_only=True))

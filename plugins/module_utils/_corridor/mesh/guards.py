@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..._desired.helm import NETWORK_LABEL
+from ..._desired.helm import NETWORK_LABEL, looked_after
+from ..._desired.layout import IN_PLACE, Installed, Layout
 from ..._errors import BadInput, GuardRefused
 from ..._intent.mesh import RELEASES, MeshIntent
 from ..._intent.versions import Version, hop_problem, kubernetes_problem, parse_version
 from ..._tools.helm_releases import Record, Release
 
+_AGENTS = ("cni", "ztunnel")
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 _FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
 
@@ -31,15 +33,22 @@ def guard_kubernetes(intent: MeshIntent, kubernetes: str) -> tuple[list[str], li
     return ([f"{sentence}."] if severity == "warn" else []), ([sentence] if severity == "note" else [])
 
 
-def guard_hop(intent: MeshIntent, releases: Mapping[str, Release | None]) -> list[str]:
-    """Refuse an unsafe change of version in place; returns notes on what was allowed."""
-    release = releases.get(RELEASES["istiod"])
-    if release is None:
+def hop_from(installed: Installed, layout: Layout) -> Version | None:
+    """The version that the layout's control plane follows upon; None where it follows upon none."""
+    there = installed.layout
+    if there is None:
+        return None
+    if layout.active in there.revisions:
+        return there.revisions[layout.active]
+    return there.revisions.get(there.serving) or there.version
+
+
+def guard_hop(intent: MeshIntent, current: Version | None) -> list[str]:
+    """Refuse an unsafe change of version; returns notes on what was allowed."""
+    if current is None:
         return []
-    try:
-        current = parse_version(release.version)
-    except BadInput:
-        return [f"the installed version {release.version!r} is no version, so the hop was not checked"]
+    if not current.major:
+        return [f"the installed version {current.pre!r} is no version, so the hop was not checked"]
     problem, sentence = hop_problem(current, intent.version)
     allowed = {"downgrade": intent.allow_downgrade, "skip": intent.allow_version_skip}
     if problem and not allowed[problem]:
@@ -52,26 +61,68 @@ def guard_hop(intent: MeshIntent, releases: Mapping[str, Release | None]) -> lis
 
 
 def guard_elsewhere(intent: MeshIntent, elsewhere: Iterable[Record]) -> None:
-    """Refuse when the control plane is recorded in another namespace than asked for: two would fight over webhooks."""
-    wanted = {RELEASES[component] for component in intent.components}
+    """Refuse when what a cluster has once is recorded in another namespace than asked for: two would fight over it.
+
+    By revisions, another mesh may have its own istiod, and the CRDs, elsewhere.
+    """
+    once = [component for component in intent.components if not intent.revisioned or component in _AGENTS]
+    wanted = {RELEASES[component] for component in once if intent.node_agents or component not in _AGENTS}
     found = sorted({f"{known.namespace}/{known.name}" for known in elsewhere if known.name in wanted})
     if found:
+        second = " A second mesh leaves them to the first with node_agents: false." if intent.revisioned else ""
         raise GuardRefused(
             f"Istio is installed elsewhere in this cluster: Helm release {', '.join(found)}.",
-            hint="Use its namespace (namespace, cni_namespace, ztunnel_namespace), or uninstall it first.",
+            hint=f"Use its namespace (namespace, cni_namespace, ztunnel_namespace), or uninstall it first.{second}",
             details={"releases": found},
+        )
+
+
+def guard_installed(intent: MeshIntent, installed: Installed, layout: Layout, ztunnel: Release | None) -> None:
+    """Refuse to change the method or the strategy of a mesh that is there, and what two meshes would fight over."""
+    there = installed.layout
+    if installed.by == "sail" and not (intent.migrate or intent.take_ownership):
+        named = ", ".join(sorted(there.revisions)) if there else intent.name
+        raise GuardRefused(
+            f"The Sail Operator installed this mesh ({named} in namespace {intent.namespace}).",
+            hint="Keep method: sail, or take it over from the operator with migrate: true.",
+        )
+    if there is not None and installed.by == "helm" and (IN_PLACE in there.revisions) == intent.revisioned:
+        is_, other = ("in_place", "revision_based") if intent.revisioned else ("revision_based", "in_place")
+        way = (
+            "Keep update_strategy: in_place; or install a second mesh by revisions under another name, with "
+            "node_agents: false, and move the namespaces over."
+            if intent.revisioned
+            else f"Keep update_strategy: revision_based (revisions {', '.join(sorted(there.revisions))}), or remove "
+            "the mesh first."
+        )
+        raise GuardRefused(f"This mesh is updated {is_}; it cannot become {other} as it is.", hint=way)
+    for other in installed.others:
+        namespace, _slash, revision = other.rpartition("/")
+        if namespace != intent.namespace and revision in layout.revisions:
+            raise GuardRefused(
+                f"Revision {revision} is installed in namespace {namespace} already, and a cluster has each name once.",
+                hint=f"Use namespace: {namespace} if it is this mesh, or give this one another name.",
+            )
+    bound = str(ztunnel.values.get("revision") or IN_PLACE) if ztunnel else ""
+    if intent.node_agents and bound in {other.rpartition("/")[2] for other in installed.others}:
+        raise GuardRefused(
+            f"ztunnel belongs to another mesh: it is bound to revision {bound}.",
+            hint="A cluster has one ztunnel and one istio-cni: set node_agents: false for this mesh.",
         )
 
 
 def guard_namespaces(intent: MeshIntent, namespaces: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse what could never get ready: a namespace being deleted, node agents under a strict Pod Security level."""
+    mine = looked_after(intent)
     for component in intent.components:
         name = intent.namespace_of(component)
+        if name not in mine:
+            continue
         meta = (namespaces.get(name) or {}).get("metadata") or {}
         if meta.get("deletionTimestamp"):
             raise GuardRefused(f"Namespace {name} is being deleted.", hint="Run again once it is gone.")
         labels = {**(meta.get("labels") or {}), **intent.namespace_labels}
-        if component in ("cni", "ztunnel") and labels.get(_ENFORCE) in ("baseline", "restricted"):
+        if intent.node_agents and component in _AGENTS and labels.get(_ENFORCE) in ("baseline", "restricted"):
             raise GuardRefused(
                 f"{RELEASES[component]} cannot run in namespace {name}: its Pod Security level is {labels[_ENFORCE]}.",
                 hint=f"Label it {_ENFORCE}=privileged (namespace_labels), or choose another namespace.",

@@ -8,12 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..._desired.gateway_api import GROUP as GATEWAY_GROUP
 from ..._desired.gateway_api import managed_by_us
 from ..._desired.helm import MADE_BY
+from ..._desired.layout import IN_PLACE
 from ..._errors import GuardRefused
 from ..._intent.mesh import MeshIntent
 from ..._kube import kinds
@@ -28,16 +29,32 @@ _ROOT_SECRET = "istio-ca-secret"
 _LISTED = 10
 
 
-def other_istiods(client: Client, intent: MeshIntent) -> list[str]:
-    """istiods that this run does not remove, as `namespace/name`: what is shared with them must stay."""
-    found = client.list(kinds.DEPLOYMENT, labels="app=istiod", metadata_only=True)
-    ours = (intent.namespace, "istiod")
+def other_istiods(istiods: Iterable[Mapping[str, Any]], namespace: str, mine: Collection[str]) -> list[str]:
+    """istiods that this run does not remove, as `namespace/name`: what is shared with them must stay.
+
+    `mine` are Deployments of Helm in this namespace.
+    """
     return sorted(
         f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
-        for obj in found
-        if (obj["metadata"]["namespace"], obj["metadata"]["name"]) != ours
+        for obj in istiods
+        if obj["metadata"]["namespace"] != namespace
+        or obj["metadata"]["name"] not in mine
         or (obj["metadata"].get("labels") or {}).get("app.kubernetes.io/managed-by") != "Helm"
     )
+
+
+def elections_of(client: Client, namespace: str, revision: str) -> list[Ref]:
+    """What one revision's istiods elected themselves by, that other revisions do not share."""
+    if revision == IN_PLACE:
+        return []
+    refs: list[Ref] = []
+    for kind in (kinds.CONFIG_MAP, kinds.LEASE):
+        found = client.list(kind, namespace, metadata_only=True)
+        names = [obj["metadata"]["name"] for obj in found]
+        refs += [
+            (kind, namespace, name) for name in names if name.startswith("istio-") and name.endswith(f"-{revision}")
+        ]
+    return refs
 
 
 def written_by_istiod(client: Client, intent: MeshIntent) -> list[Ref]:

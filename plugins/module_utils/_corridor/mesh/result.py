@@ -11,29 +11,73 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..._intent.mesh import RELEASES, MeshIntent
+from ..._desired.layout import IN_PLACE, Installed, istiod_name
+from ..._errors import Forbidden
+from ..._intent.mesh import RELEASES
+from ..._kube.client import Client
 from ..._tools.helm_releases import Release
+from ..helm.installed import installed
 from ..helm.observe import MeshObserved
 from ..plan import Plan
+from ..usage import read_usage
+from .context import MeshRun
 
 
-def mesh_state(intent: MeshIntent, observed: MeshObserved, releases: Mapping[str, Release | None]) -> dict[str, Any]:
-    """The mesh as results show it: where it is, and each component's release (absent ones left out)."""
+def mesh_state(run: MeshRun, observed: MeshObserved, *, gone: bool = False) -> dict[str, Any]:
+    """The mesh as results show it: where it is, its revisions, and each component's release (absent ones left out).
+
+    With `gone`, as it is once it was removed.
+    """
+    there = Installed() if gone else installed(run.intent, observed)
+    layout = there.layout
+    serving = layout.serving if layout else IN_PLACE
+    if layout and serving not in layout.revisions:
+        serving = layout.active
+    names = {**RELEASES, "istiod": istiod_name(serving)}
+    releases: Mapping[str, Release | None] = {} if gone else {name: observed.release(name) for name in names.values()}
     components = {}
-    for component in RELEASES:
-        release = releases.get(RELEASES[component])
+    for component, name in names.items():
+        release = releases.get(name)
         if release is not None:
             components[component] = {**release.summary(), "version": release.version}
-    istiod = releases.get(RELEASES["istiod"])
     return {
         "method": "helm",
-        "mode": intent.mode,
-        "namespace": intent.namespace,
-        "version": istiod.version if istiod else None,
+        "mode": run.intent.mode,
+        "namespace": run.intent.namespace,
+        "version": str(components["istiod"]["version"]) if "istiod" in components else None,
         "server": observed.server,
         "kubernetes": observed.kubernetes,
         "components": components,
+        **revisions_state(run.client, there),
     }
+
+
+def revisions_state(client: Client, there: Installed) -> dict[str, Any]:
+    """The part of the mesh's state that is about revisions, for any method."""
+    layout = there.layout
+    if layout is None:
+        none: dict[str, Any] = {"revisions": {}, "active": None, "serving": None, "tags": {}, "stale": []}
+        return {**none, "others": list(there.others)}
+    return {
+        "revisions": {name: str(version) for name, version in sorted(layout.revisions.items())},
+        "active": layout.active,
+        "serving": layout.serving,
+        "tags": dict(sorted(layout.tags.items())),
+        "stale": _stale(client, there),
+        "others": list(there.others),
+    }
+
+
+def _stale(client: Client, there: Installed) -> list[str]:
+    """Revisions of this mesh that nothing uses, beside the one that serves; not asked where there is only one."""
+    layout = there.layout
+    if layout is None or len(layout.revisions) < 2:
+        return []
+    try:
+        unused = read_usage(client).unused()
+    except Forbidden:
+        return []
+    return [name for name in unused if name in layout.revisions and name != layout.serving]
 
 
 def result(

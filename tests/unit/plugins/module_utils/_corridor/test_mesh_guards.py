@@ -10,10 +10,10 @@ import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh import guards
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh.leftovers import calls_istiod
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput, GuardRefused
+from ansible_collections.meshwright.istio.plugins.module_utils._intent.versions import parse_version
 from ansible_collections.meshwright.istio.plugins.module_utils._tools.helm_releases import Record
 
 from .._intent.meshes import intent
-from .test_helm_decide import rel
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_selectors_must_cover_istiod_and_ztunnel() -> None:
 
 
 def test_hops_need_permission() -> None:
-    installed = {"istiod": rel(name="istiod", version="1.29.0")}
+    old, older = parse_version("1.29.0"), parse_version("1.30.0")
     with pytest.raises(GuardRefused, match="allow_version_skip"):
-        guards.guard_hop(intent(), installed)
-    assert guards.guard_hop(intent(allow_version_skip=True), installed)
+        guards.guard_hop(intent(), old)
+    assert guards.guard_hop(intent(allow_version_skip=True), old)
     with pytest.raises(GuardRefused, match="allow_downgrade"):
-        guards.guard_hop(intent(version="1.28.0"), installed)
-    assert guards.guard_hop(intent(version="1.30.0"), installed) == []
-    assert guards.guard_hop(intent(), {}) == []
+        guards.guard_hop(intent(version="1.28.0"), old)
+    assert guards.guard_hop(intent(), older) == []
+    assert guards.guard_hop(intent(), None) == []
 
 
 def test_an_old_server_is_refused_a_new_one_warned_about() -> None:
