@@ -93,7 +93,8 @@ def ztunnel(
     if network and served.network:
         put(spec, ("values", "ztunnel", "network"), network)
     elif network:
-        # Releases before 1.28 have no such value; the chart turns it into this variable.
+        # Releases before 1.28 have no such value, of which the chart makes this variable.
+        spec["values"]["ztunnel"].pop("network", None)
         put(spec, ("values", "ztunnel", "env", "NETWORK"), network)
     name = sail_revision(intent, revision)
     if served.target_ref:

@@ -26,6 +26,9 @@ SAIL = "sailoperator.io"
 class SailMesh(Mesh):
     """`istio_mesh` with `method: sail` on this cluster, by revisions in ambient mode unless told."""
 
+    def __call__(self, *, check: bool = False, diff: bool = False, env: Any = None, **options: Any) -> Run:
+        return super().__call__(check=check, diff=diff, env=env, **options)
+
     def task(self, **options: Any) -> dict[str, Any]:
         given = {
             "method": "sail",
@@ -52,6 +55,18 @@ class SailMesh(Mesh):
             return {}
         found = self.kubectl("get", plural, name, "--ignore-not-found", "-o", "json")
         return dict(json.loads(found)) if found.strip() else {}
+
+    def state_of(self, kind: str) -> str:
+        return str(self.resource(kind, "default").get("status", {}).get("state", ""))
+
+    def in_use(self, revision: str) -> str:
+        """The condition InUse of an IstioRevision; "" when it is gone."""
+        conditions = self.resource("istiorevision", revision).get("status", {}).get("conditions", [])
+        return next((str(entry["status"]) for entry in conditions if entry["type"] == "InUse"), "")
+
+    @staticmethod
+    def as_json(value: Any) -> str:
+        return json.dumps(value)
 
     def ztunnel(self) -> dict[str, str]:
         """The environment of ztunnel's DaemonSet."""
@@ -84,3 +99,9 @@ def empty(mesh: SailMesh) -> SailMesh:
     if any("istio" in name or "sail" in name for name in mesh.inventory()):
         mesh.gone()
     return mesh
+
+
+def failing(run: Run) -> Run:
+    """Itself, when its task failed; else an AssertionError with what it printed."""
+    assert run.failed == 1, run.text
+    return run
