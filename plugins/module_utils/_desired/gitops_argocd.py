@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Private to this collection: may change in any release.
+
 """Argo CD Applications, one for each unit. Pure.
 
 Fields as in the CRD `applications.argoproj.io`, v1alpha1.

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Private to this collection: may change in any release.
+
 """Flux's sources and HelmReleases, one release for each unit. Pure.
 
 Fields as in the CRDs of `source.toolkit.fluxcd.io/v1`, `helm.toolkit.fluxcd.io/v2` and

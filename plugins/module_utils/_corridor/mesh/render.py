@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Private to this collection: may change in any release.
+
 """`state: rendered`: the objects that would be installed, or what a GitOps tool needs to do so, without a cluster."""
 
 from __future__ import annotations
