@@ -41,10 +41,11 @@ def carry_out(run: MeshRun, prepared: Prepared, plan: Plan, layout: Layout) -> N
     _move(run, prepared, plan, layout)
     if run.intent.wait:
         settle_all(run, prepared)
-        if prepared.default or any(one.writes for one in prepared.decisions if one.desired.component in _WEBHOOKS):
+        written = any(one.writes for one in prepared.decisions if one.desired.component in _WEBHOOKS)
+        if written or prepared.default or prepared.tags.objects:
             settle_webhooks(
                 run.client,
-                _everything(prepared),
+                [*_everything(prepared), *prepared.tags.objects],
                 run.intent.namespace,
                 Deadline(run.intent.wait_timeout),
                 revisions=layout.revisions,
