@@ -13,9 +13,10 @@ from typing import Any
 
 from ..._desired.helm import MANAGER
 from ..._desired.layout import Target, target
-from ..._errors import MeshError
+from ..._errors import GuardRefused, MeshError
 from ..objects import ObjectEngine
 from ..plan import Plan, Step
+from ..upgrade.record import Record
 from .context import MeshRun
 from .driver import Driver, Prepared
 from .lock import MeshLock
@@ -24,6 +25,8 @@ from .result import result
 
 def present(run: MeshRun, driver: Driver) -> dict[str, Any]:
     """The mesh as asked for. Returns the result; raises with what was done so far in the error's details."""
+    if note := upgrade_under_way(run):
+        return result(Plan(), driver.state(), warnings=run.warnings, notes=[note, *run.notes])
     aim = target(run.intent, driver.installed())
     prepared = driver.prepare(aim.layout, aim.parts)
     if not run.check_mode:
@@ -32,6 +35,24 @@ def present(run: MeshRun, driver: Driver) -> dict[str, Any]:
         elif run.intent.wait:
             with_evidence(prepared.plan, lambda: driver.settle(prepared))
     return _told(aim, result(prepared.plan, driver.state(), warnings=run.warnings, notes=[*aim.notes, *run.notes]))
+
+
+def upgrade_under_way(run: MeshRun) -> str:
+    """A note when an upgrade of this mesh, from or to this version, is under way: it is left to that.
+
+    Raises GuardRefused when it is about other versions.
+    """
+    record = Record.load(run.client, run.intent.namespace, run.intent.name)
+    if record is None:
+        return ""
+    to = record.move.version
+    if run.intent.version not in (to, record.move.old_version):
+        raise GuardRefused(
+            f"An upgrade of this mesh to {to} is under way (stage {record.stage}); {run.intent.version} has to wait.",
+            hint="Finish it, or take it back, with mesh_upgrade (stage: status says what comes next).",
+            details={"under_way": record.shown()},
+        )
+    return f"an upgrade to {to} is under way (stage {record.stage}): mesh_upgrade goes on with it, nothing is done here"
 
 
 def _again(run: MeshRun, driver: Driver) -> Prepared:

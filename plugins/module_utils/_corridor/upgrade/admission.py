@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""What one revision's istiod says to admission, asked by dry runs that only its webhooks see."""
+"""What one revision's istiod says of the objects that are there, by dry runs that only its webhook sees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._checks.snapshot import annotations_of, labels_of, name_of, namespace_of
-from ..._errors import ApiError, Forbidden, Invalid, Rejected
+from ..._errors import Invalid, Rejected
 from ..._kube import kinds
 from ..._kube.client import Client, Deadline
 from ..._kube.kinds import Kind
@@ -39,57 +39,6 @@ MOST = 200
 _PROBE = "meshwright-probe-"
 # Seconds for one dry run: a webhook that does not answer is asked again until then.
 _PROBE_TIME = 15.0
-
-
-def validation_problem(client: Client, namespace: str, revision: str) -> str:
-    """Why the revision's validating webhook cannot be relied on; "" when it lets good through, and refuses bad."""
-    good = {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "Sidecar",
-        "metadata": _metadata(namespace, revision),
-        "spec": {"egress": [{"hosts": ["./*"]}]},
-    }
-    route = {"route": [{"destination": {"host": "probe"}, "weight": -3}]}
-    bad = {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "VirtualService",
-        "metadata": _metadata(namespace, revision),
-        "spec": {"hosts": ["probe.invalid"], "http": [route]},
-    }
-    try:
-        _try(client, good)
-    except Forbidden:
-        raise
-    except ApiError as error:
-        return f"its validating webhook does not answer: {error.message}"
-    try:
-        _try(client, bad)
-    except (Rejected, Invalid) as error:
-        return f"its validating webhook does not answer: {error.message}" if _down(error) else ""
-    return "its validating webhook lets a bad VirtualService through: nothing is validated"
-
-
-def injection_problem(client: Client, namespace: str, revision: str) -> str:
-    """Why the revision's injecting webhook cannot be relied on; "" when a pod that asks for it gets a proxy."""
-    spaces = {name_of(space): labels_of(space) for space in client.list(kinds.NAMESPACE, metadata_only=True)}
-    marks = spaces.get(namespace, {})
-    if "istio-injection" in marks or REVISION_LABEL in marks:
-        return ""  # Its namespace's own labels decide there, so a pod could not ask for this revision.
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": _metadata(namespace, revision),
-        "spec": {"containers": [{"name": "probe", "image": "probe.invalid/probe:1"}]},
-    }
-    try:
-        made = _try(client, pod)
-    except Forbidden:
-        raise
-    except ApiError as error:
-        return f"its injecting webhook does not answer: {error.message}"
-    spec = made.get("spec") or {}
-    names = {one.get("name") for key in ("containers", "initContainers") for one in spec.get(key) or ()}
-    return "" if "istio-proxy" in names else "its injecting webhook did not inject a pod that asks for it"
 
 
 def policies_problem(client: Client, revision: str, old: str) -> tuple[list[str], str]:
@@ -129,19 +78,14 @@ def _problem(client: Client, obj: Mapping[str, Any], revision: str) -> str:
     try:
         _try(client, copy)
     except (Rejected, Invalid) as error:
-        if _down(error):
-            raise
+        if "webhook" in error.details:
+            raise  # It could not be asked, so it did not refuse.
         return error.message
     return ""
 
 
-def _try(client: Client, obj: Mapping[str, Any]) -> dict[str, Any]:
-    return client.with_deadline(Deadline(_PROBE_TIME)).create(obj, dry_run=True)
-
-
-def _down(error: ApiError) -> bool:
-    """Whether a webhook could not be asked, rather than refused."""
-    return "webhook" in error.details
+def _try(client: Client, obj: Mapping[str, Any]) -> None:
+    client.with_deadline(Deadline(_PROBE_TIME)).create(obj, dry_run=True)
 
 
 def _metadata(namespace: str, revision: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:

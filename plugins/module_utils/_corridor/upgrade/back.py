@@ -22,6 +22,7 @@ from ..._kube import kinds
 from ..plan import Step
 from .context import Upgrade, result
 from .finish import hold_tags, users_of
+from .gate import ztunnel_daemon_sets
 from .record import Record
 from .seen import Seen, look
 from .units import Way, merged, plan_unit
@@ -134,7 +135,7 @@ def _old_is_there(up: Upgrade, move: Move) -> bool:
 
 
 def _declare_resets(up: Upgrade) -> None:
-    found = up.client.list(kinds.DAEMON_SET, up.intent.mesh.ztunnel_namespace, labels="app=ztunnel")
+    found = ztunnel_daemon_sets(up.client, up.intent.mesh.ztunnel_namespace)
     nodes = sum(number(one, "status", "desiredNumberScheduled") for one in found)
     up.note(
         f"ztunnel was taken back on {nodes} nodes, one after the other: long-lived connections of ambient pods were "

@@ -19,11 +19,11 @@ from ..._errors import GuardRefused, MeshError
 from ..._intent.upgrade import UpgradeIntent
 from ..._kube.client import Client, Deadline
 from ..mesh.context import WORK_TIME, MeshRun, start
-from ..mesh.driver import Driver
+from ..mesh.driver import Driver, Prepared
 from ..mesh.lock import MeshLock
 from ..mesh.present import make_namespaces, with_evidence
+from ..mesh.walk import driver_of
 from ..plan import Plan, Step
-from .drivers import driver_for
 from .record import Record
 
 # Groups of workloads that one call may restart one after the other, each for restart_timeout at most.
@@ -92,6 +92,8 @@ class Upgrade:
         with MeshLock(self.client, self.namespace, patience=self.run.patience):
             self.record = Record.load(self.client, self.namespace, self.mesh_name)
             try:
+                # What was read before the Lease was held may be old.
+                self.driver.installed()
                 yield
             except MeshError as error:
                 if self.record is not None and self.record.journal.version:
@@ -103,15 +105,17 @@ class Upgrade:
     def drive(self, layout: Layout, parts: Set[Part]) -> Plan:
         """Bring these parts to the layout, by the install method, and wait until they are ready."""
         prepared = self.driver.prepare(layout, parts)
-        if self.check_mode:
+        return prepared.plan if self.check_mode else self.carry_out(prepared)
+
+    def carry_out(self, prepared: Prepared) -> Plan:
+        """Write what was prepared, and wait until it is ready; the plan as it was carried out."""
+        if not prepared.plan.changed:
+            self.driver.settle(prepared)
             return prepared.plan
-        if prepared.plan.changed:
-            made = make_namespaces(self.run, prepared)
-            with_evidence(prepared.plan, lambda: self.driver.carry_out(prepared))
-            names = {step.name for step in made}
-            return Plan([*made, *(step for step in prepared.plan if step.name not in names)])
-        self.driver.settle(prepared)
-        return prepared.plan
+        made = make_namespaces(self.run, prepared)
+        with_evidence(prepared.plan, lambda: self.driver.carry_out(prepared))
+        names = {step.name for step in made}
+        return Plan([*made, *(step for step in prepared.plan if step.name not in names)])
 
 
 def start_upgrade(intent: UpgradeIntent, params: Mapping[str, Any], folder: str, *, check_mode: bool) -> Upgrade:
@@ -138,7 +142,7 @@ def start_upgrade(intent: UpgradeIntent, params: Mapping[str, Any], folder: str,
             )
         intent = intent.to(version)
         run.intent = intent.mesh
-    return Upgrade(intent, run, driver_for(run), record)
+    return Upgrade(intent, run, driver_of(run), record)
 
 
 def result(
@@ -156,7 +160,7 @@ def result(
         "changed": plan.changed if changed is None else changed,
         "stage": up.intent.stage,
         "steps": plan.summary(),
-        "table": plan.table(),
+        "table": plan.table() if plan.steps else [],
         "diff": plan.diff(),
         "upgrade": up.record.shown() if up.record is not None else {},
         "unit": [unit.name for unit in units],

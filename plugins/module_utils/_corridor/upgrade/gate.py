@@ -14,14 +14,19 @@ from typing import Any, Literal
 
 from ..._checks.registry import CHECKS
 from ..._checks.run import run as run_checks
+from ..._checks.skew import revision_of
+from ..._checks.snapshot import annotations_of, labels_of, meta, name_of, namespace_of
 from ..._desired.layout import istiod_name
 from ..._errors import ApiError, Forbidden, MeshError
+from ..._intent.mesh import RELEASES
 from ..._kube import kinds
 from ..._kube.client import Client, Deadline
 from ..._kube.readiness import readiness
 from .. import snapshot as snapshots
 from ..istiod_debug import read_sync, watch_sync
-from .admission import injection_problem, policies_problem, validation_problem
+from ..mesh.settle import probe_injection, probe_validation
+from ..usage import ztunnel_revision
+from .admission import policies_problem
 from .record import rejects_before, rejects_state
 
 Status = Literal["passed", "failed", "unknown", "skipped"]
@@ -30,6 +35,13 @@ PATIENCE = 30.0
 _PAUSE = 2.0
 _SOAK_PAUSE = 5.0
 _SHOWN = 5
+# Seconds for one probe.
+_PROBE_TIME = 15.0
+_PROXY_LABEL = "service.istio.io/canonical-name"
+_STATUS = "sidecar.istio.io/status"
+_MANAGED = "gateway.istio.io/managed"
+_ZTUNNEL = "app=ztunnel"
+_RUNNING = "status.phase=Running"
 
 
 class GateFailed(MeshError):
@@ -55,15 +67,20 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What to ask of which revision. `expected`: whether proxies must be connected to it, since some were moved."""
+    """What to ask of which revision; `namespace` and `ztunnel_namespace` are the mesh's."""
 
     client: Client
     namespace: str
+    ztunnel_namespace: str
     revision: str
     old: str
     baseline: Mapping[str, Any]
     skip: frozenset[str]
-    expected: bool
+
+    @property
+    def _briefly(self) -> Client:
+        """With little time: what does not answer is asked again by the next look."""
+        return self.client.with_deadline(Deadline(_PROBE_TIME))
 
     def look(self, *, policies: bool = True) -> list[Criterion]:
         """Every criterion, once; those of the policies only when asked, since they are the costly ones."""
@@ -99,8 +116,8 @@ class Gate:
         problems = [
             problem
             for problem in (
-                validation_problem(self.client, self.namespace, self.revision),
-                injection_problem(self.client, self.namespace, self.revision),
+                probe_validation(self._briefly, self.revision, self.namespace),
+                probe_injection(self._briefly, self.revision),
             )
             if problem
         ]
@@ -116,12 +133,15 @@ class Gate:
 
     def _xds(self) -> Criterion:
         before = rejects_before(self.baseline)
-        patience = Deadline(PATIENCE if self.expected else 0.0)
-        # The time to ask is another than the time to wait for somebody to connect.
-        verdict = watch_sync(self.client, self.namespace, self.revision, patience, before=before)
-        if verdict.status == "unknown" and self.expected and not verdict.connected:
-            return Criterion("xds", "failed", f"proxies were moved, but {verdict.reason}")
-        return Criterion("xds", verdict.status, verdict.reason, may_wait=not self.expected and not verdict.connected)
+        expected = running_proxies(self.client, self.revision, self.ztunnel_namespace)
+        patience = Deadline(PATIENCE if expected else 0.0)
+        verdict = watch_sync(
+            self.client, self.namespace, self.revision, patience, before=before, expected=sorted(expected)
+        )
+        if verdict.status == "unknown" and expected and not verdict.connected:
+            return Criterion("xds", "failed", f"{len(expected)} proxies run this revision, but {verdict.reason}")
+        # Where nothing was moved, nothing can be connected.
+        return Criterion("xds", verdict.status, verdict.reason, may_wait=not expected and not verdict.connected)
 
     def _verify(self) -> Criterion:
         before = self.baseline.get("errors") or {}
@@ -133,6 +153,28 @@ class Gate:
         return Criterion(
             "verify", "passed", "no error that was not there before" + (f" ({known} were)" if known else "")
         )
+
+
+def running_proxies(client: Client, revision: str, ztunnel_namespace: str) -> set[str]:
+    """The proxies that ought to be connected to a revision's istiod, as `pod.namespace`."""
+    reads: list[Callable[[], list[dict[str, Any]]]] = [
+        lambda: client.list(kinds.POD, labels=_PROXY_LABEL, fields=_RUNNING, metadata_only=True),
+        lambda: client.list(kinds.POD, ztunnel_namespace, labels=_ZTUNNEL, fields=_RUNNING, metadata_only=True),
+        lambda: ztunnel_daemon_sets(client, ztunnel_namespace),
+    ]
+    pods, ztunnels, daemon_sets = client.many(lambda read: read(), reads)
+    chosen = [
+        pod
+        for pod in pods
+        if revision_of(pod) == revision and (annotations_of(pod).get(_STATUS) or labels_of(pod).get(_MANAGED))
+    ]
+    if any(ztunnel_revision(one) == revision for one in daemon_sets):
+        chosen += ztunnels
+    return {f"{name_of(pod)}.{namespace_of(pod)}" for pod in chosen if not meta(pod).get("deletionTimestamp")}
+
+
+def ztunnel_daemon_sets(client: Client, namespace: str) -> list[dict[str, Any]]:
+    return [one for one in client.list(kinds.DAEMON_SET, namespace) if name_of(one) == RELEASES["ztunnel"]]
 
 
 def errors_of(client: Client, skip: frozenset[str]) -> dict[str, list[dict[str, Any]]]:

@@ -143,16 +143,23 @@ def _place(obj: Obj) -> str:
 
 
 def workloads_of_unit(
-    client: Client, seen: Seen, unit: Unit, source: str, target: str, tags_moved: Mapping[str, str]
+    client: Client,
+    seen: Seen,
+    unit: Unit,
+    source: str,
+    target: str,
+    tags_moved: Mapping[str, str],
+    *,
+    restart_id: str = "",
 ) -> list[Workload]:
     """The workloads to restart for a namespace or an injected gateway, each with all that stands in its way."""
     namespace, _slash, rest = unit.target.partition("/")
     found = []
-    for one in workloads_to_restart(client, namespace, source):
+    for one in workloads_to_restart(client, namespace, source, restart_id=restart_id):
         is_gateway = any(f"{namespace}/{pod}" in seen.gateway_pods for pod in one.pods)
         mine = not is_gateway if unit.kind == "namespace" else rest == f"{one.kind}/{one.name}"
         if mine:
-            more = seen.blockers(one, source, target, tags_moved)
+            more = seen.blockers(one, source, target, tags_moved) if one.pods else []
             found.append(replace(one, blockers=(*one.blockers, *more)) if more else one)
     return found
 

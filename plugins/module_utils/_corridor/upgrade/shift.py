@@ -14,11 +14,9 @@ from typing import Any
 from ..._checks.snapshot import number
 from ..._desired.upgrade import Move, Unit, batches
 from ..._errors import GuardRefused
-from ..._kube import kinds
-from ..usage import Usage
 from .canary import begin, forward, guard_direction, nothing_to_do, units_left
 from .context import Upgrade, result
-from .gate import Gate, GateFailed, pass_gate, shown
+from .gate import Gate, GateFailed, pass_gate, shown, ztunnel_daemon_sets
 from .record import Record
 from .seen import Seen, look
 from .units import Work, plan_unit
@@ -34,14 +32,14 @@ def gate(up: Upgrade) -> dict[str, Any]:
         raise GuardRefused(f"There is no revision {move.new} to look at.", hint="Run stage: canary first.")
     seen = look(up.client)
     if up.check_mode:
-        asked = _gate_of(up, move, seen.usage)
+        asked = _gate_of(up, move)
         return _told(up, move, seen, shown(asked.look(), 0))
     with up.alone():
         record = begin(up, move)
         guard_direction(up)
         if record.stage == "canary":
             record.enter(up.client, "gate")
-        passed = _pass(up, record, seen.usage, soak=up.intent.soak)
+        passed = _pass(up, record, soak=up.intent.soak)
     return _told(up, move, seen, passed)
 
 
@@ -144,14 +142,14 @@ def _move(up: Upgrade, record: Record, seen: Seen, row: Sequence[Unit]) -> bool:
     changed = any(work.step.changes for work in works)
     # A gate that failed after these units is asked again when the run is repeated, though nothing is to be moved then.
     if changed or record.state["gate"].get("status") == "failed":
-        _pass(up, record, look(up.client).usage, soak=0)
+        _pass(up, record, soak=0)
     record.state["failure"] = {}
     record.mark(up.client, row, "done")
     return changed
 
 
 def _declare_resets(up: Upgrade, work: Work) -> None:
-    found = up.client.list(kinds.DAEMON_SET, up.intent.mesh.ztunnel_namespace, labels="app=ztunnel")
+    found = ztunnel_daemon_sets(up.client, up.intent.mesh.ztunnel_namespace)
     nodes = sum(number(one, "status", "desiredNumberScheduled") for one in found)
     if work.step.changes:
         up.note(
@@ -160,10 +158,10 @@ def _declare_resets(up: Upgrade, work: Work) -> None:
         )
 
 
-def _pass(up: Upgrade, record: Record, usage: Usage, *, soak: float) -> dict[str, Any]:
+def _pass(up: Upgrade, record: Record, *, soak: float) -> dict[str, Any]:
     """Ask the gate and write what it said to the journal."""
     try:
-        passed = pass_gate(_gate_of(up, record.move, usage), soak=soak, said=up.note)
+        passed = pass_gate(_gate_of(up, record.move), soak=soak, said=up.note)
     except GateFailed as error:
         record.state["gate"] = error.details["gate"]
         record.save(up.client)
@@ -175,13 +173,13 @@ def _pass(up: Upgrade, record: Record, usage: Usage, *, soak: float) -> dict[str
     return passed
 
 
-def _gate_of(up: Upgrade, move: Move, usage: Usage) -> Gate:
+def _gate_of(up: Upgrade, move: Move) -> Gate:
     return Gate(
         up.client,
         up.namespace,
+        up.intent.mesh.ztunnel_namespace,
         move.new,
         move.old,
         {} if up.record is None else up.record.state["baseline"],
         up.intent.skip,
-        expected=bool(usage.pods_on(move.new) or usage.ztunnels_on(move.new)),
     )

@@ -60,13 +60,13 @@ def plan_unit(up: Upgrade, way: Way, seen: Seen, unit: Unit, layout: Layout) -> 
 
 
 def _plan_part(up: Upgrade, unit: Unit, layout: Layout) -> Work:
-    parts = frozenset((PARTS[unit.kind],))
-    step = merged(unit.name, up.driver.prepare(layout, parts).plan)
+    prepared = up.driver.prepare(layout, frozenset((PARTS[unit.kind],)))
+    step = merged(unit.name, prepared.plan)
 
     def carry_out() -> list[str]:
-        # Prepared once more: what units before this one wrote is part of it.
-        done = up.drive(layout, parts)
-        return [note for each in done for note in each.notes if each.changes]
+        known = {note for each in prepared.plan for note in each.notes}
+        done = up.carry_out(prepared)
+        return [note for each in done for note in each.notes if each.changes and note not in known]
 
     return Work(unit, step, carry_out)
 
@@ -96,7 +96,7 @@ def accepted(up: Upgrade, one: Workload) -> bool:
 def _plan_workloads(up: Upgrade, way: Way, seen: Seen, unit: Unit) -> Work:
     namespace = unit.target.partition("/")[0]
     relabel = unit.kind == "namespace" and seen.explicit.get(namespace) == way.source
-    found = workloads_of_unit(up.client, seen, unit, way.source, way.target, way.tags)
+    found = workloads_of_unit(up.client, seen, unit, way.source, way.target, way.tags, restart_id=way.restart_id)
     blocked = [one for one in found if one.blockers]
     refused = [one for one in blocked if not accepted(up, one)]
     if refused:
@@ -197,6 +197,16 @@ def relabelled(client: Client, kind: Kind, name: str, namespace: str | None, sou
 
 def foretold(up: Upgrade, way: Way, seen: Seen, unit: Unit, layout: Layout) -> Step:
     """The step of a unit that comes later in the plan: what cannot be asked yet is told from what is known."""
+    if unit.kind in ("tags", "alias") and way.tags:
+        # Their objects come from the istiod that is not there yet.
+        return Step(
+            unit.name,
+            "update",
+            f"{way.source} to {way.target}: {', '.join(sorted(way.tags))}",
+            before=dict.fromkeys(sorted(way.tags), way.source),
+            after=dict(sorted(way.tags.items())),
+            predicted_by="local",
+        )
     try:
         return plan_unit(up, way, seen, unit, layout).step
     except MeshError as error:
