@@ -225,16 +225,21 @@ mesh:
       description: The release of each installed component (C(base), C(istiod), C(cni), C(ztunnel)).
       type: dict
 rendered:
-  description: Groups of objects in the order in which to apply them.
+  description:
+    - Groups of objects in the order in which to apply them.
+    - With O(render_as=argocd) and O(render_as=flux) they are for the GitOps tool's own repository. No credentials are
+      among them; RV(notes) names the Secrets they refer to. O(charts.path) cannot be rendered this way.
   returned: O(state=rendered)
   type: list
   elements: dict
   contains:
     name:
-      description: The release, or C(namespaces), or C(gateway-api).
+      description:
+        - The release, or C(namespaces), C(gateway-api), C(sources) (Flux's repositories), or what the resources of the
+          Sail Operator are for (C(istio), C(istio-cni), C(ztunnel), C(tags)).
       type: str
     namespace:
-      description: The release's namespace.
+      description: The release's namespace, or that of the GitOps tool's resource. Empty where objects say it themselves.
       type: str
     objects:
       description: The objects.

@@ -18,8 +18,8 @@ from typing import Any
 from .._errors import BadInput
 from .._intent.charts import ChartSource
 from .._intent.mesh import MeshIntent
-from .helm import DesiredRelease
-from .layout import DEFAULT_TAG, IN_PLACE, Installed, Layout, istiod_name, target
+from .helm import DesiredRelease, releases_of
+from .layout import DEFAULT_TAG, EVERYTHING, IN_PLACE, Installed, Layout, target
 from .values import merge
 
 # Where something else than this collection applies what was rendered, istiod and that tool would take turns in writing
@@ -83,31 +83,18 @@ def rendered_layout(intent: MeshIntent) -> Layout:
     return layout
 
 
-def steady_releases(intent: MeshIntent, layout: Layout, releases: Iterable[DesiredRelease]) -> list[DesiredRelease]:
+def steady_releases(intent: MeshIntent, layout: Layout) -> list[DesiredRelease]:
     """The releases as rendered for somebody else to apply: istiod's own edits are no drift, and its tags are in it."""
+    default = layout.tags.get(DEFAULT_TAG, "") if intent.revisioned else IN_PLACE
     result = []
-    for release in releases:
-        if not _looked_after(intent, layout, release):
-            continue
+    for release in releases_of(intent, layout, EVERYTHING, default):
         added: dict[str, Any] = {}
-        name = release.name
         if release.component in ("base", "istiod"):
             added = merge(added, _STEADY)
-        if release.component == "base" and DEFAULT_TAG in layout.tags:
-            added["defaultRevision"] = layout.tags[DEFAULT_TAG]
-        if release.component == "istiod" and layout.active != IN_PLACE:
-            name = istiod_name(layout.active)
-            added |= {"revision": layout.active, "revisionTags": sorted(layout.tags)}
-        if release.component == "ztunnel" and layout.ztunnel_revision != IN_PLACE:
-            added["revision"] = layout.ztunnel_revision
-        result.append(replace(release, name=name, values=merge(added, release.values)))
+        if release.component == "istiod" and layout.tags:
+            added["revisionTags"] = sorted(layout.tags)
+        result.append(replace(release, values=merge(added, release.values)))
     return result
-
-
-def _looked_after(intent: MeshIntent, layout: Layout, release: DesiredRelease) -> bool:
-    if release.component == "cni":
-        return layout.cni is not None
-    return release.component != "ztunnel" or layout.ztunnel is not None
 
 
 def helm_units(intent: MeshIntent, releases: Iterable[DesiredRelease]) -> list[Unit]:
@@ -133,17 +120,16 @@ def helm_units(intent: MeshIntent, releases: Iterable[DesiredRelease]) -> list[U
     return units
 
 
-def operator_unit(intent: MeshIntent, version: str, values: Mapping[str, Any]) -> Unit:
+def operator_unit(intent: MeshIntent, release: DesiredRelease) -> Unit:
     """The Sail Operator's chart. Raises BadInput as `helm_units`."""
-    operator = intent.operator
-    _reachable(operator.charts, "operator.charts")
+    _reachable(intent.operator.charts, "operator.charts")
     return Unit(
-        name="sail-operator",
-        namespace=operator.namespace,
-        source=operator.charts,
-        chart="sail-operator",
-        version=version,
-        values=values,
+        name=release.name,
+        namespace=release.namespace,
+        source=intent.operator.charts,
+        chart=release.chart,
+        version=release.version,
+        values=release.values,
         keeps_crds=True,
     )
 

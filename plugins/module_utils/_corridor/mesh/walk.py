@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..._intent.mesh import mesh_intent
+from ..._intent.mesh import MeshIntent, mesh_intent
 from ..helm.driver import HelmDriver
 from ..migrate.run import migrated
 from ..sail.absent import absent_sail
@@ -23,20 +23,26 @@ from .context import MeshRun, start
 from .driver import Driver
 from .present import present
 from .render import rendered
+from .render_gitops import rendered_gitops
 
 
 def walk_mesh(module: AnsibleModule) -> dict[str, Any]:
     """What `exit_json` is to say. Raises MeshError."""
     intent = mesh_intent(module.params)
     if intent.state == "rendered":
-        if intent.method == "sail" and (intent.options.get("render_as") or "manifests") == "manifests":
-            return rendered_sail(intent, module.params, module.tmpdir)
-        return rendered(intent, module.params, module.tmpdir)
+        return _rendered(intent, module)
     run = start(intent, module.params, module.tmpdir, check_mode=module.check_mode)
     if intent.state == "absent":
         return absent_sail(run) if intent.method == "sail" else absent(run)
     driver = driver_of(run)
     return migrated(run, driver) or present(run, driver)
+
+
+def _rendered(intent: MeshIntent, module: AnsibleModule) -> dict[str, Any]:
+    if intent.options["render_as"] != "manifests":
+        return rendered_gitops(intent, module.params, module.tmpdir)
+    by_method = rendered_sail if intent.method == "sail" else rendered
+    return by_method(intent, module.params, module.tmpdir)
 
 
 def driver_of(run: MeshRun) -> Driver:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh.render import rendered
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.mesh.render_gitops import rendered_gitops
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.mesh import mesh_intent
 
@@ -24,7 +24,7 @@ FIELDS: dict[str, list[str]] = json.loads(
 
 def render(**given: Any) -> dict[str, Any]:
     options = params(**{"version": "1.31.1", "state": "rendered", "kubernetes_version": "1.34", **given})
-    return rendered(mesh_intent(options), options, "/nowhere")
+    return rendered_gitops(mesh_intent(options), options, "/nowhere")
 
 
 def groups(answer: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -234,3 +234,50 @@ def test_a_source_of_the_gateway_api_is_noted() -> None:
     answer = render(render_as="flux", gateway_api={"source": "https://mirror.example.com/crds.yaml"})
     assert "gateway-api" not in groups(answer)
     assert any("https://mirror.example.com/crds.yaml" in note for note in answer["notes"])
+
+
+SAIL: dict[str, Any] = {"method": "sail", "version": "1.30.3", "update_strategy": "revision_based"}
+
+
+def test_sail_by_argocd() -> None:
+    answer = render(render_as="argocd", **SAIL, tags=[{"name": "prod"}])
+    found = groups(answer)
+    order = [name for name in found if name != "gateway-api"]
+    assert order == ["namespaces", "sail-operator", "istio", "istio-cni", "ztunnel", "tags"]
+    operator = one(answer, "sail-operator")
+    assert not unknown(operator)
+    assert operator["spec"]["source"]["targetRevision"] == "1.30.3"
+    assert operator["spec"]["syncPolicy"]["automated"]["prune"] is False
+    waves = [int(found[name][0]["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"]) for name in order]
+    assert waves == sorted(waves) and waves[1] < waves[2]
+    assert [obj["kind"] for obj in found["tags"]] == ["IstioRevisionTag", "IstioRevisionTag"]
+    assert {obj["metadata"]["name"] for obj in found["namespaces"]} == {
+        "istio-system",
+        "istio-cni",
+        "ztunnel",
+        "sail-operator",
+    }
+    for name in ("istio", "istio-cni", "ztunnel"):
+        options = found[name][0]["metadata"]["annotations"]["argocd.argoproj.io/sync-options"]
+        assert "SkipDryRunOnMissingResource=true" in options
+
+
+def test_sail_by_flux() -> None:
+    answer = render(render_as="flux", **SAIL)
+    found = groups(answer)
+    assert found["sail-operator"][0]["kind"] == "HelmRelease"
+    assert found["sources"][0]["spec"]["url"] == "https://istio-ecosystem.github.io/sail-operator"
+    assert found["istio"][0]["spec"]["version"] == "v1.30.3"
+    assert any("dependsOn" in note for note in answer["notes"])
+
+
+@pytest.mark.parametrize("install", ["none", "olm"])
+@pytest.mark.parametrize("tool", ["argocd", "flux"])
+def test_an_operator_that_is_no_chart(tool: str, install: str) -> None:
+    answer = render(render_as=tool, **SAIL, operator={"install": install})
+    objects = [obj for group in answer["rendered"] for obj in group["objects"]]
+    kinds = {obj["kind"] for obj in objects}
+    assert ("Subscription" in kinds) == (install == "olm")
+    charts = [obj for obj in objects if obj["kind"] == "HelmRelease"]
+    charts += [obj for obj in objects if obj["kind"] == "Application" and "chart" in obj["spec"]["source"]]
+    assert not charts
