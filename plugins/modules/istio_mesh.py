@@ -239,7 +239,7 @@ rendered:
           Sail Operator are for (C(istio), C(istio-cni), C(ztunnel), C(tags)).
       type: str
     namespace:
-      description: The release's namespace, or that of the GitOps tool's resource. Empty where objects say it themselves.
+      description: The release's namespace, or that of the GitOps tool's resource; empty where objects say it.
       type: str
     objects:
       description: The objects.
