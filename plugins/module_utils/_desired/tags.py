@@ -93,3 +93,10 @@ def alias_service(namespace: str, revision: str) -> dict[str, Any]:
 def is_alias(service: Mapping[str, Any]) -> bool:
     """Whether a Service is an alias that we made."""
     return ALIAS_LABEL in (service["metadata"].get("labels") or {})
+
+
+def alias_target(service: Mapping[str, Any] | None) -> str:
+    """The revision that an alias leads to; "" for what is none."""
+    if service is None or not is_alias(service):
+        return ""
+    return str(((service.get("spec") or {}).get("selector") or {}).get(_REVISION_LABEL) or "")

@@ -36,7 +36,7 @@ def base_release(
         return None
     if intent.revisioned:
         current, wanted = default_of(release), wanted_default(intent, release, installed, layout)
-        alive = release is not None and current in _alive(installed)
+        alive = release is not None and current in {"", *_alive(installed)}
         desired = next(iter(releases_of(intent, layout, {"crds"}, current if alive else wanted)), None)
     else:
         desired = next(iter(releases_of(intent, layout, {"crds"})), None)

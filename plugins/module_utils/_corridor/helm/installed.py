@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..._desired.layout import DEFAULT_TAG, IN_PLACE, Installed, Layout
@@ -33,12 +33,14 @@ def installed(intent: MeshIntent, observed: MeshObserved) -> Installed:
     method = "helm" if mine else "sail" if _own(intent, by_sail) or _own_resource(intent, observed.sail) else None
     if method == "sail":
         mine = _own(intent, by_sail)
-    tags, others_tags = _tags(intent, observed.tags, mine)
+    tags, other_tags = _tags(intent, observed.tags, mine)
+    others = _others(intent, observed, mine, by_helm)
+    foreign = {other.rpartition("/")[2] for other in others}
     return Installed(
         by=method,  # type: ignore[arg-type]
-        layout=_layout(intent, observed, mine, tags) if mine else None,
-        others=_others(intent, observed, mine, by_helm),
-        other_tags=others_tags,
+        layout=_layout(intent, observed, mine, tags, foreign) if mine else None,
+        others=others,
+        other_tags=other_tags,
     )
 
 
@@ -134,20 +136,31 @@ def _tags(
 
 
 def _layout(
-    intent: MeshIntent, observed: MeshObserved, revisions: Mapping[str, Version], tags: Mapping[str, str]
+    intent: MeshIntent,
+    observed: MeshObserved,
+    revisions: Mapping[str, Version],
+    tags: Mapping[str, str],
+    others: Collection[str],
 ) -> Layout:
     base, cni = observed.release(RELEASES["base"]), observed.release(RELEASES["cni"])
-    ztunnel = observed.release(RELEASES["ztunnel"]) if intent.node_agents else None
-    bound = str(ztunnel.values.get("revision") or IN_PLACE) if ztunnel else ""
+    ztunnel = observed.release(RELEASES["ztunnel"])
+    bound = bound_to(ztunnel)
+    if not intent.node_agents or bound in others:
+        cni, ztunnel, bound = None, None, ""
     return Layout(
         revisions=dict(revisions),
         active=_active(revisions, tags, bound),
         crds=version_of(base) if base else None,
-        cni=version_of(cni) if cni and intent.node_agents else None,
+        cni=version_of(cni) if cni else None,
         ztunnel=version_of(ztunnel) if ztunnel else None,
         ztunnel_revision=bound,
         tags=dict(tags),
     )
+
+
+def bound_to(ztunnel: Release | None) -> str:
+    """The revision whose istiod this release of ztunnel dials; "" without one."""
+    return str(ztunnel.values.get("revision") or IN_PLACE) if ztunnel else ""
 
 
 def _active(revisions: Mapping[str, Version], tags: Mapping[str, str], ztunnel: str) -> str:

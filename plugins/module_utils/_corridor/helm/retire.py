@@ -14,6 +14,7 @@ from typing import Any
 
 from ..._desired.layout import Installed, Layout, Part, istiod_name
 from ..._desired.manifests import label, shown
+from ..._desired.tags import ALIAS, alias_target
 from ..._errors import GuardRefused
 from ..._kube import kinds
 from ..mesh.context import MeshRun
@@ -36,6 +37,8 @@ def plan_retire(
     if not going:
         return []
     guard_unused(going, _as_planned(read_usage(run.client), layout, parts), base_asks)
+    if "tags" not in parts:
+        _guard_alias(run, going)
     steps = []
     for revision in going:
         state = observed.releases[istiod_name(revision)]
@@ -66,6 +69,15 @@ def guard_unused(going: Iterable[str], usage: Usage, base_asks: str) -> None:
             f"A revision that is to go is in use: {told}.",
             hint="Move these to another revision and restart their pods first.",
             details={"used_by": used},
+        )
+
+
+def _guard_alias(run: MeshRun, going: list[str]) -> None:
+    led = alias_target(run.client.get(kinds.SERVICE, ALIAS, run.intent.namespace))
+    if led in going:
+        raise GuardRefused(
+            f"A revision that is to go is in use: {led} by the alias Service {run.intent.namespace}/{ALIAS}.",
+            hint="Move the alias first, with the tags.",
         )
 
 

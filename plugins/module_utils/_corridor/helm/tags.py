@@ -19,6 +19,7 @@ from ..._desired.tags import (
     ALIAS,
     TAGS_MANAGER,
     alias_service,
+    alias_target,
     is_alias,
     remembered,
     source_of,
@@ -34,6 +35,7 @@ from ..objects import ObjectEngine
 from ..plan import Step
 from ..settle import Ref
 from ..usage import REVISION_LABEL, TAG_LABEL, read_usage
+from .installed import belongs
 from .observe import MeshObserved
 from .owners import Foreign, applied_by, sort_tag_owners
 from .rehearse import weakest
@@ -261,8 +263,10 @@ def tag_users(run: MeshRun, tags: Iterable[str]) -> dict[str, list[str]]:
 def _plan_alias(run: MeshRun, plan: TagsPlan, engine: ObjectEngine, layout: Layout, assumed: Objects) -> None:
     space = run.intent.namespace
     there = run.client.get(kinds.SERVICE, ALIAS, space)
+    moved_from = alias_target(there)
+    mine = moved_from in layout.revisions or belongs(run.intent, moved_from)
     if not run.intent.istiod_alias:
-        if there is not None and is_alias(there):
+        if there is not None and mine:
             plan.gone.append((kinds.SERVICE, space, ALIAS))
             plan.steps.append(Step("alias", "delete", "istiod_alias is false", before=_plain(there)))
         return
@@ -271,9 +275,13 @@ def _plan_alias(run: MeshRun, plan: TagsPlan, engine: ObjectEngine, layout: Layo
             f"istiod_alias: there is a Service {space}/{ALIAS} already, which is no alias of this collection.",
             hint="It belongs to a control plane in place, or was made by hand: remove it, or leave the alias out.",
         )
+    if there is not None and not mine and not run.intent.take_ownership:
+        raise GuardRefused(
+            f"istiod_alias: the Service {space}/{ALIAS} leads to {moved_from}, which is another mesh's.",
+            hint="Leave the alias to that mesh, or set take_ownership: true.",
+        )
     revision = layout.serving
     service = alias_service(space, revision)
-    moved_from = str(((there or {}).get("spec") or {}).get("selector", {}).get(REVISION_LABEL) or "")
     steps = [step for step in engine.plan([*assumed, service]) if step.name == kinds.SERVICE.label(space, ALIAS)]
     step = _summed("alias", steps, f"Service {ALIAS} leads to {revision}", moved_from, revision)
     plan.steps.append(step)

@@ -23,7 +23,7 @@ from ..._kube import kinds
 from ..helm.apply import apply_release, stored_objects, wait_for_others
 from ..helm.base import default_of, without_default
 from ..helm.decide import Decision
-from ..helm.installed import belongs, to_remove
+from ..helm.installed import belongs, bound_to, to_remove
 from ..helm.observe import MeshObserved, ReleaseState, observe
 from ..helm.prepare import default_step
 from ..helm.retire import kept, remove_revision
@@ -33,7 +33,15 @@ from ..plan import Plan, Step
 from ..settle import Ref
 from ..usage import REVISION_LABEL, TAG_LABEL, read_usage
 from .context import MeshRun
-from .leftovers import enrolled, guard_enrolled, other_istiods, purgeable, written_by_istiod
+from .leftovers import (
+    elections_in,
+    elections_of,
+    enrolled,
+    guard_enrolled,
+    other_istiods,
+    purgeable,
+    written_by_istiod,
+)
 from .lock import MeshLock
 from .present import with_evidence
 from .result import mesh_state, result
@@ -102,8 +110,7 @@ def _prepare(run: MeshRun) -> _Removal:
         (obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) for o in objects.values() for obj in o
     }
     held |= {(ref[0].kind, ref[1], ref[2]) for ref in leading}
-    leftovers = [] if others else written_by_istiod(client, intent)
-    leftovers += _journals(run)
+    leftovers = _leftovers(run, revisions, others)
     leftovers = [ref for ref in leftovers if (ref[0].kind, ref[1], ref[2]) not in held]
     steps.append(_refs_step(LEFTOVERS, leftovers, "what istiod wrote beside its release"))
     steps.append(_release_step(RELEASES["base"], states, objects, shared=bool(others)))
@@ -136,8 +143,7 @@ def _agents(run: MeshRun, observed: MeshObserved, revisions: list[str], others: 
         return []
     if not others:
         return there
-    ztunnel = observed.release(RELEASES["ztunnel"])
-    bound = str(ztunnel.values.get("revision") or IN_PLACE) if ztunnel else ""
+    bound = bound_to(observed.release(RELEASES["ztunnel"]))
     return there if bound in revisions or (bound and belongs(run.intent, bound)) else []
 
 
@@ -160,6 +166,16 @@ def _leading(run: MeshRun, observed: MeshObserved, revisions: list[str], base: l
         named = [obj["metadata"]["name"] for obj in base if obj["kind"] == kind.kind]
         refs += [(kind, None, name) for name in named if client.get(kind, name) is not None]
     return refs
+
+
+def _leftovers(run: MeshRun, revisions: list[str], others: list[str]) -> list[Ref]:
+    """What no release holds, less what another mesh's istiods share."""
+    client, space = run.client, run.intent.namespace
+    if not others:
+        return [*written_by_istiod(client, run.intent), *_journals(run)]
+    if not any(other.startswith(f"{space}/") for other in others):
+        return [*elections_in(client, space), *_journals(run)]
+    return [*(ref for revision in revisions for ref in elections_of(client, space, revision)), *_journals(run)]
 
 
 def _journals(run: MeshRun) -> list[Ref]:
@@ -226,20 +242,18 @@ def _carry_out_alone(run: MeshRun, removal: _Removal) -> None:
 def _carry_out(run: MeshRun, removal: _Removal) -> None:
     client, intent = run.client, run.intent
     engine = ObjectEngine(client, manager=MANAGER)
+    engine.absent(removal.leading)
     if removal.default:
         apply_release(client, run.helm_side, removal.default, run.driver)
-    engine.absent(removal.leading)
     for name in removal.agents:
         component = "ztunnel" if name == RELEASES["ztunnel"] else "cni"
         _uninstall(run, engine, removal, name, intent.namespace_of(component))  # type: ignore[arg-type]
     for revision in removal.revisions:
         remove_revision(run, engine, removal.observed, revision)
-    if not removal.others:
-        # Only now: an istiod that still runs would write these again.
-        engine.absent(written_by_istiod(client, intent))
-        if RELEASES["base"] in removal.states:
-            _uninstall(run, engine, removal, RELEASES["base"], intent.namespace)
-    engine.absent(_journals(run))
+    # Only now: an istiod that still runs would write these again.
+    engine.absent(_leftovers(run, removal.revisions, removal.others))
+    if not removal.others and RELEASES["base"] in removal.states:
+        _uninstall(run, engine, removal, RELEASES["base"], intent.namespace)
     if removal.purge:
         engine.absent(removal.purge)
 

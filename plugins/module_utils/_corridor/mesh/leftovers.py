@@ -57,6 +57,21 @@ def elections_of(client: Client, namespace: str, revision: str) -> list[Ref]:
     return refs
 
 
+def elections_in(client: Client, namespace: str) -> list[Ref]:
+    """What the istiods of a namespace elected themselves by."""
+    maps = client.list(kinds.CONFIG_MAP, namespace, metadata_only=True)
+    leases = client.list(kinds.LEASE, namespace)
+    return [
+        (kinds.CONFIG_MAP, namespace, obj["metadata"]["name"])
+        for obj in maps
+        if _LEADER in (obj["metadata"].get("annotations") or {}) and obj["metadata"]["name"].startswith("istio-")
+    ] + [
+        (kinds.LEASE, namespace, obj["metadata"]["name"])
+        for obj in leases
+        if obj["metadata"]["name"].startswith("istio-")
+    ]
+
+
 def written_by_istiod(client: Client, intent: MeshIntent) -> list[Ref]:
     """What istiod wrote and no release holds: root certificates everywhere, elections, GatewayClasses, webhooks."""
     refs: list[Ref] = []
@@ -70,18 +85,7 @@ def written_by_istiod(client: Client, intent: MeshIntent) -> list[Ref]:
                 if obj["metadata"]["name"] in _ROOT_CONFIG_MAPS
             ]
         if what == "elections":
-            maps = client.list(kinds.CONFIG_MAP, intent.namespace, metadata_only=True)
-            leases = client.list(kinds.LEASE, intent.namespace)
-            return [
-                (kinds.CONFIG_MAP, intent.namespace, obj["metadata"]["name"])
-                for obj in maps
-                if _LEADER in (obj["metadata"].get("annotations") or {})
-                and obj["metadata"]["name"].startswith("istio-")
-            ] + [
-                (kinds.LEASE, intent.namespace, obj["metadata"]["name"])
-                for obj in leases
-                if obj["metadata"]["name"].startswith("istio-")
-            ]
+            return elections_in(client, intent.namespace)
         if what == "classes":
             return [
                 (kinds.GATEWAY_CLASS, None, obj["metadata"]["name"])

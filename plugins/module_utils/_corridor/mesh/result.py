@@ -38,7 +38,8 @@ def mesh_state(run: MeshRun, observed: MeshObserved, *, gone: bool = False) -> d
     components = {}
     for component, name in names.items():
         release = releases.get(name)
-        if release is not None:
+        theirs = layout is not None and component in ("cni", "ztunnel") and getattr(layout, component) is None
+        if release is not None and not theirs:
             components[component] = {**release.summary(), "version": release.version}
     return {
         "method": "helm",
