@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,20 @@ class SailMesh(Mesh):
         return super().task(charts=None, **given)
 
     def gone(self) -> Run:
-        return self(state="absent", purge=True, allow_enrolled=True, update_strategy=self.strategy()).ok()
+        run = self(state="absent", purge=True, allow_enrolled=True, update_strategy=self.strategy()).ok()
+        if "sail-operator" in self.releases():  # Somebody else's: the module leaves it.
+            self.helm("uninstall", "sail-operator", "-n", "sail-operator", "--wait")
+            names = self.kubectl("get", "crds", "-o", "name").split()
+            ours = [name for name in names if name.endswith(("istio.io", SAIL))]
+            self.kubectl("delete", "namespace/sail-operator", *ours)
+        self.kubectl("delete", "namespace", "istio-system", "istio-cni", "ztunnel", "--ignore-not-found")
+        return run
+
+    def helm(self, *arguments: str) -> None:
+        """Somebody else's helm."""
+        command = [self.cluster.programs["helm"], "--kubeconfig", self.cluster.kubeconfig, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
 
     def strategy(self) -> str:
         found = self.resource("istio", "default")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ..mesh.conftest import steps
 from .conftest import SailMesh
@@ -18,7 +19,7 @@ def test_a_canary_moves_nothing(empty: SailMesh) -> None:
     assert empty(inactive_revision_grace=GRACE).ok().changed == 1
     before = empty.ztunnel(), empty.resource("ztunnel", "default")["metadata"]["generation"]
 
-    canary = {"version": "1.30.3", "inactive_revision_grace": GRACE}
+    canary: dict[str, Any] = {"version": "1.30.3", "inactive_revision_grace": GRACE}
     predicted = empty(check=True, **canary).ok()
     writes = [step["step"] for step in predicted.result["steps"] if step["action"] != "none"]
     assert writes == ["IstioRevisionTag default-previous", "Istio default"]

@@ -6,12 +6,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..mesh.conftest import steps
 from .conftest import SailMesh
 
 
 def test_an_operator_without_target_ref_then_upgraded(empty: SailMesh) -> None:
-    old = {"version": "1.28.3", "operator": {"version": "1.28.3"}, "cluster_name": "homelab", "network": "lan"}
+    old: dict[str, Any] = {
+        "version": "1.28.3",
+        "operator": {"version": "1.28.3"},
+        "cluster_name": "homelab",
+        "network": "lan",
+    }
     assert empty(**old).ok().result["mesh"]["components"]["operator"]["version"] == "1.28.3"
     spec = empty.resource("ztunnel", "default")["spec"]
     assert "targetRef" not in spec

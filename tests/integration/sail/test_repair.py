@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import Any
 
 from ..mesh.conftest import steps, until
@@ -15,15 +14,14 @@ from .conftest import SAIL, SailMesh, failing
 
 def operator_by_hand(mesh: SailMesh, version: str = "1.30.3") -> None:
     """The operator's chart, installed by somebody else's helm."""
-    command = [mesh.cluster.programs["helm"], "--kubeconfig", mesh.cluster.kubeconfig, "install", "sail-operator"]
-    command += ["sail-operator", "--repo", mesh.cluster.charts, "--version", version, "-n", "sail-operator"]
-    subprocess.run([*command, "--create-namespace"], check=True, capture_output=True, timeout=120)
+    where = ("--repo", mesh.cluster.charts, "--version", version, "-n", "sail-operator", "--create-namespace")
+    mesh.helm("install", "sail-operator", "sail-operator", *where, "--wait")
 
 
 def by_hand(mesh: SailMesh, *, ztunnel: dict[str, Any] | None = None) -> None:
     """The mesh of recordings/sail/cluster-name: a cluster name on the Istio only, a ZTunnel that names no istiod."""
-    for name in ("istio-system", "istio-cni", "ztunnel"):
-        mesh.kubectl("create", "namespace", name)
+    names = ("istio-system", "istio-cni", "ztunnel")
+    mesh.kubectl.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names))
     strategy = {"type": "RevisionBased", "inactiveRevisionDeletionGracePeriodSeconds": 30}
     values = {"global": {"multiCluster": {"clusterName": "homelab-cluster"}}}
     specs: dict[str, dict[str, Any]] = {

@@ -92,6 +92,10 @@ def _prepare(run: MeshRun) -> _Removal:
             reason = "purge: no mesh is left, and this collection installed it"
             steps.append(Step(OPERATOR, "delete", reason, predicted_by="local"))
         purge, notes = purgeable(client, intent, observed.mesh.namespaces)
+        if not (helm or operator):
+            # Istio's CRDs came with an operator that somebody else looks after.
+            purge = [ref for ref in purge if ref[0] is not kinds.CRD or not ref[2].endswith(".istio.io")]
+            notes.append("Istio's CRDs stay: they belong to an operator that this collection did not install")
         own = observed.mesh.namespaces.get(intent.operator.namespace)
         if own and MADE_BY in (dig(own, "metadata", "labels") or {}):
             purge.append((kinds.NAMESPACE, None, intent.operator.namespace))

@@ -21,6 +21,7 @@ from ..._desired.sail_values import dig
 from ..._errors import Conflict, GuardRefused, SettleTimeout
 from ..._kube import kinds
 from ..._kube.client import Deadline
+from ..._kube.kinds import Kind
 from ..helm.apply import apply_release, mend
 from ..mesh.context import MeshRun
 from ..mesh.settle import settle_webhooks, settle_workloads
@@ -31,10 +32,13 @@ from . import awaited
 from .guards import guard_schema
 from .observe import CSV, INSTALL_PLAN, SUBSCRIPTION, observe_sail, ztunnel_kind
 from .operator import guard_version
-from .prepare import Pin, SailWork, resources_of, sail_engine
+from .prepare import Pin, SailWork, sail_engine
+from .resources import resources_of
 from .settle import settle_sail
 
 _POLL = 1.0
+# Seconds in which a running operator has surely looked at a change.
+_SEEN = 30.0
 # Beside the grace period: the operator looks again, and istiod's pods end.
 _PRUNING_TIME = 60
 
@@ -42,7 +46,7 @@ _PRUNING_TIME = 60
 def carry_out(run: MeshRun, work: SailWork, plan: Plan) -> None:
     steps = {step.name: step for step in plan}
     _carry_out_operator(run, work, steps)
-    if work.gateway_api.objects:
+    if work.gateway_api and work.gateway_api.objects:
         ObjectEngine(run.client, manager=GATEWAY_API_MANAGER, force_conflicts=True).apply(work.gateway_api.objects)
     for pin in work.pins:
         steps[pin.step].notes.append(_pin(run, work, pin))
@@ -121,8 +125,25 @@ def _pin(run: MeshRun, work: SailWork, pin: Pin) -> str:
             resource_version=dig(live, "metadata", "resourceVersion"),
             manager=MANAGER,
         )
-    settle_sail(run.client, awaited.tags(work, []), _deadline(run))
+    _until_seen(run, kind, obj["metadata"]["name"])
     return f"held on {pin.revision}"
+
+
+def _until_seen(run: MeshRun, kind: Kind, name: str) -> None:
+    """Until the operator has seen the present generation: else it might act on the Istio's change before the pin."""
+    deadline = Deadline(_SEEN)
+    while True:
+        live = run.client.get(kind, name)
+        if live is None or (dig(live, "status", "observedGeneration") or 0) >= live["metadata"]["generation"]:
+            return
+        if deadline.passed:
+            raise SettleTimeout(
+                f"The Sail Operator does not react: it has not seen a change of {kind.label(None, name)}"
+                f" after {_SEEN:g} s.",
+                hint="Look at its Deployment and its log.",
+                details={"unready": [{"object": kind.label(None, name), "reason": "this generation was not observed"}]},
+            )
+        deadline.sleep(0.2)
 
 
 def _nudge(run: MeshRun, work: SailWork, desired: dict[str, Any]) -> None:

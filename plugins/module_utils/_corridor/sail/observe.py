@@ -42,7 +42,8 @@ PACKAGES = ("sailoperator", "servicemeshoperator3")
 class SailObserved:
     """`served` is None where the operator's kinds are not served. `istios`, `revisions`, `tags` are by name.
 
-    `release` is Helm's record of the operator in the namespace asked for, `release_elsewhere` of others.
+    `release` is Helm's record of the operator in the namespace asked for, `release_elsewhere` of others. `istio_crds`
+    tells whether Istio's own kinds are there, which come with the operator.
     """
 
     mesh: MeshObserved
@@ -59,6 +60,7 @@ class SailObserved:
     release_elsewhere: list[Record]
     subscriptions: list[Obj]
     groups: list[Obj]
+    istio_crds: bool = True
 
     def of(self, name: str) -> dict[str, Obj]:
         """The IstioRevisions of an Istio, by name."""
@@ -126,6 +128,7 @@ def observe_sail(client: Client, intent: MeshIntent, driver: str) -> SailObserve
         release_elsewhere=[known for known in seen["records"] if known.namespace != intent.operator.namespace],
         subscriptions=[one for one in seen["subscriptions"] if dig(one, "spec", "name") in PACKAGES],
         groups=seen["groups"],
+        istio_crds=any(name_of(obj) == kinds.SIDECAR.resource for obj in seen["crds"]),
     )
 
 

@@ -61,7 +61,7 @@ class OperatorPlan:
 def plan_operator(run: MeshRun, observed: SailObserved, versions: Iterable[Version]) -> OperatorPlan:
     """Decide and rehearse. `versions` are those of Istio that there are and will be, the wanted one first."""
     wanted = list(versions)
-    how = _how(run.intent, observed)
+    how = looked_after_by(run.intent, observed)
     if how == "none":
         return _left_alone(run, observed)
     if how == "olm":
@@ -74,7 +74,8 @@ def untouched(observed: SailObserved) -> OperatorPlan:
     return OperatorPlan("none", None, observed.served, Step(STEP, "none", "not part of this run"))
 
 
-def _how(intent: MeshIntent, observed: SailObserved) -> How:
+def looked_after_by(intent: MeshIntent, observed: SailObserved) -> How:
+    """Who installs and upgrades the operator. Raises GuardRefused where two would."""
     asked, release = intent.operator.install, observed.release.latest
     ours_by_olm = [one for one in observed.subscriptions if MADE_BY in (dig(one, "metadata", "labels") or {})]
     if asked == "none":
@@ -120,6 +121,11 @@ def _left_alone(run: MeshRun, observed: SailObserved) -> OperatorPlan:
         raise GuardRefused(
             "The Sail Operator is not installed: its kinds are not served.",
             hint="Install it, or let this module do so with operator.install: helm or olm.",
+        )
+    if not observed.istio_crds:
+        raise GuardRefused(
+            "Istio's own CRDs are missing; they come with the operator, which somebody else installed.",
+            hint="Install them from the crds folder of its chart.",
         )
     there = [label(one) for one in observed.operators]
     reason = f"left alone: {', '.join(there)}" if there else "left alone (its Deployment was not found)"

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..._desired.helm import MADE_BY, MANAGER, desired_namespaces
@@ -17,20 +17,14 @@ from ..._desired.layout import Layout, Part
 from ..._desired.manifests import label
 from ..._desired.sail import (
     DEFAULT,
-    hold_tag,
-    istio,
-    istio_cni,
     nudged,
     sail_revision,
-    tag,
-    ztunnel,
 )
 from ..._desired.sail_served import ServedSail
 from ..._desired.sail_values import dig
-from ..._desired.tags import ALIAS, alias_service, is_alias
+from ..._desired.tags import ALIAS, is_alias
 from ..._errors import GuardRefused
 from ..._kube import kinds
-from ..fields import applied_entry
 from ..items import Item
 from ..live import observe as observe_objects
 from ..live import target as target_of
@@ -40,8 +34,8 @@ from ..mesh.gateway_api import GatewayApiPlan, plan_gateway_api
 from ..mesh.preflight import preflight
 from ..objects import ObjectEngine
 from ..plan import Plan, Step
-from ..usage import read_usage
 from .dials import dial_problem, wanted_dial
+from .going import Going, plan_going
 from .guards import (
     alias_warning,
     guard_method,
@@ -52,6 +46,7 @@ from .guards import (
 )
 from .observe import SailObserved, active_name, bound_to, follows, installed, observe_sail, version_in
 from .operator import OperatorPlan, guard_version, plan_operator, untouched
+from .resources import resources_of
 
 Obj = dict[str, Any]
 CRDS_STEP = "crds/sail-operator"
@@ -71,15 +66,6 @@ class Pin:
 
 
 @dataclass(slots=True)
-class Going:
-    """Objects to be gone: a step, and what carrying it out deletes; `waited` are revisions that the operator prunes."""
-
-    step: Step
-    refs: list[Any] = field(default_factory=list)
-    waited: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class SailWork:
     """The plan, and all that carrying it out needs. `resources` by what they are for, in the order of writing."""
 
@@ -88,7 +74,7 @@ class SailWork:
     plan: Plan
     observed: SailObserved
     operator: OperatorPlan
-    gateway_api: GatewayApiPlan
+    gateway_api: GatewayApiPlan | None
     namespaces: list[Obj]
     crds: list[Item]
     resources: dict[str, list[Obj]]
@@ -130,20 +116,16 @@ def prepare_sail(run: MeshRun, layout: Layout, parts: Set[Part]) -> SailWork:
     guard_schema(intent, [obj for obj in flat if obj["kind"] in _SAIL_KINDS], served)
 
     namespaces = desired_namespaces(intent, observed.mesh.namespaces) + _operator_namespace(run, observed, operator)
-    gateway_api = (
-        plan_gateway_api(client, intent.gateway_api, observed.mesh)
-        if "control_plane" in parts
-        else GatewayApiPlan(Step("gateway-api", "none", "not part of this run"))
-    )
-    run.warnings += [one for one in gateway_api.warnings if one not in run.warnings]
+    gateway_api = plan_gateway_api(client, intent.gateway_api, observed.mesh) if "crds" in parts else None
+    run.warnings += [one for one in (gateway_api.warnings if gateway_api else []) if one not in run.warnings]
     items = _rehearse(run, observed, operator, namespaces, flat)
     if "ztunnel" in parts:
         _repair(run, observed, layout, served, resources, items)
     pins = _pins(run, observed, layout, parts)
-    removed = [*_absent_tags(run, observed, parts), *_retired(run, observed, layout, parts)]
+    removed = plan_going(run, observed, layout, parts)
     steps = [items[label(obj)].step for obj in namespaces]
-    steps += _operator_steps(operator, items)
-    steps.append(gateway_api.step)
+    if gateway_api is not None:
+        steps += [*_operator_steps(operator, items), gateway_api.step]
     steps += [_pin_step(pin) for pin in pins]
     steps += [items[label(obj)].step for obj in flat]
     steps += [going.step for going in removed]
@@ -183,47 +165,6 @@ def _operator(run: MeshRun, observed: SailObserved, layout: Layout, parts: Set[P
 
 def _version(obj: Mapping[str, Any]) -> Any:
     return version_in(dig(obj, "spec", "version"))
-
-
-# -- what shall be there -----------------------------------------------------------------------------------------------
-
-
-def resources_of(
-    run: MeshRun, observed: SailObserved, layout: Layout, parts: Set[Part], served: ServedSail
-) -> dict[str, list[Obj]]:
-    """The resources of these parts of a layout, by what they are for, in the order in which they are written."""
-    intent = run.intent
-    result: dict[str, list[Obj]] = {"hold": [], "control_plane": [], "cni": [], "ztunnel": [], "tags": []}
-    if "hold" in parts and layout.hold:
-        result["hold"] = [tag(hold_tag(intent.name), sail_revision(intent, layout.hold))]
-    live_istio = observed.istios.get(intent.name)
-    if "control_plane" in parts:
-        result["control_plane"] = [istio(intent, layout.version)]
-        live_istio = _not_ours(live_istio)
-    if "cni" in parts and layout.cni is not None:
-        result["cni"] = [istio_cni(intent, layout.cni)]
-    if "ztunnel" in parts and layout.ztunnel is not None:
-        revision = layout.ztunnel_revision or layout.active
-        result["ztunnel"] = [ztunnel(intent, layout.ztunnel, revision, served, observed.ztunnel, live_istio)]
-    if "tags" in parts and intent.revisioned:
-        result["tags"] = [tag(name, sail_revision(intent, to)) for name, to in sorted(layout.tags.items())]
-        if intent.istiod_alias:
-            result["tags"].append(alias_service(intent.namespace, sail_revision(intent, layout.serving)))
-    return result
-
-
-def _not_ours(live: Obj | None) -> Obj | None:
-    """The Istio with only those of its identity's values that stay when ours are applied anew."""
-    owned = dig(applied_entry(live, MANAGER) if live else None, "fieldsV1", "f:spec", "f:values", "f:global") or {}
-    if live is None or not owned:
-        return live
-    there = dig(live, "spec", "values", "global") or {}
-    kept = dict(there)
-    if "f:network" in owned:
-        kept.pop("network", None)
-    if "f:clusterName" in (owned.get("f:multiCluster") or {}):
-        kept["multiCluster"] = {}
-    return {**live, "spec": {**live["spec"], "values": {**live["spec"]["values"], "global": kept}}}
 
 
 def _operator_namespace(run: MeshRun, observed: SailObserved, operator: OperatorPlan) -> list[Obj]:
@@ -358,50 +299,3 @@ def _pin_step(pin: Pin) -> Step:
         after={"targetRef": {"kind": "IstioRevision", "name": pin.revision}},
         predicted_by="local",
     )
-
-
-def _absent_tags(run: MeshRun, observed: SailObserved, parts: Set[Part]) -> list[Going]:
-    if "tags" not in parts:
-        return []
-    result = []
-    for name in run.intent.absent_tags:
-        obj, ref = observed.tags.get(name), (kinds.SAIL_REVISION_TAG, None, name)
-        step = Step(f"IstioRevisionTag {name}", "none", "absent already")
-        if obj is not None:
-            used = [c for c in dig(obj, "status", "conditions") or () if c.get("type") == "InUse"]
-            if any(c.get("status") == "True" for c in used):
-                raise GuardRefused(
-                    f"tags: {name} cannot go, since namespaces or pods use it.",
-                    hint="Take its label from them first; mesh_verify names them.",
-                )
-            step = Step(step.name, "delete", "not wanted", before={"spec": obj.get("spec")}, predicted_by="local")
-        result.append(Going(step, [ref] if obj is not None else []))
-    return result
-
-
-def _retired(run: MeshRun, observed: SailObserved, layout: Layout, parts: Set[Part]) -> list[Going]:
-    if "retire" not in parts:
-        return []
-    intent = run.intent
-    holding = hold_tag(intent.name)
-    result = []
-    if not layout.hold and holding in observed.tags:
-        step = Step(f"IstioRevisionTag {holding}", "delete", "nothing is to be held any more", predicted_by="local")
-        result.append(Going(step, [(kinds.SAIL_REVISION_TAG, None, holding)]))
-    keep = {sail_revision(intent, revision) for revision in layout.revisions}
-    going = sorted(set(observed.of(intent.name)) - keep)
-    if not going:
-        return result
-    usage = read_usage(run.client)
-    used = {name: [who for who in usage.of(name) if who != f"tag {holding}"] for name in going}
-    if any(used.values()):
-        told = "; ".join(f"{name}: {', '.join(who[:6])}" for name, who in used.items() if who)
-        raise GuardRefused(
-            f"A revision that is to be retired is still in use ({told}).",
-            hint="Move these to the new revision first.",
-            details={"used": used},
-        )
-    for name in going:
-        reason = f"nothing uses it; the operator prunes it after {intent.inactive_revision_grace} s"
-        result.append(Going(Step(f"IstioRevision {name}", "delete", reason, predicted_by="local"), waited=[name]))
-    return result
