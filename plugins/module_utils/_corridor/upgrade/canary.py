@@ -13,7 +13,8 @@ from typing import Any
 from ..._desired.layout import Layout, Part
 from ..._desired.upgrade import Move, Unit, batches, fixed_units, ordered
 from ..._errors import GuardRefused
-from ..plan import Step
+from ..mesh.driver import Prepared
+from ..plan import Plan, Step
 from .context import Upgrade, result
 from .gate import baseline
 from .record import Record
@@ -60,7 +61,7 @@ def canary(up: Upgrade) -> dict[str, Any]:
     if move is None:
         return nothing_to_do(up, layout)
     if up.check_mode:
-        return foretell(up, move)
+        return foretell(up, move, look(up.client), prepared_canary(up, move).plan)
     with up.alone():
         _found, layout = up.installed()
         move = up.move(layout)
@@ -68,12 +69,18 @@ def canary(up: Upgrade) -> dict[str, Any]:
             return nothing_to_do(up, layout)
         record = begin(up, move)
         guard_direction(up)
-        up.steps += up.drive(move.at([unit.name for unit in record.having("done")]), PARTS)
+        up.steps += up.carry_out(prepared_canary(up, move))
         if record.state["canary"] != "done":
             record.enter(up.client, "canary", canary="done", failure={})
         seen = look(up.client)
     up.note(f"workloads and ztunnel stay on {move.old}; {move.new} runs beside it")
     return result(up, left=units_left(up, move, seen), next_step="stage: gate")
+
+
+def prepared_canary(up: Upgrade, move: Move) -> Prepared:
+    """The canary, planned over what was moved already."""
+    done = [] if up.record is None else [unit.name for unit in up.record.having("done")]
+    return up.driver.prepare(move.at(done), PARTS)
 
 
 def begin(up: Upgrade, move: Move) -> Record:
@@ -95,13 +102,15 @@ def guard_direction(up: Upgrade) -> None:
         )
 
 
-def foretell(up: Upgrade, move: Move) -> dict[str, Any]:
-    """Check mode: the whole upgrade, step by step, as far as it can be told before anything is there."""
-    seen = look(up.client)
+def foretell(up: Upgrade, move: Move, seen: Seen, plan: Plan) -> dict[str, Any]:
+    """Check mode: the whole upgrade, step by step, as far as it can be told before anything is there.
+
+    `plan` is the canary's.
+    """
     left = units_left(up, move, seen)
     record = up.record
     done = [] if record is None else [unit.name for unit in record.having("done")]
-    up.steps += up.driver.prepare(move.at(done), PARTS).plan
+    up.steps += plan
     way = forward(move, record.id if record else "")
     up.steps.append(_gate_step(up))
     done = list(done)

@@ -21,7 +21,7 @@ from ..._kube.lease import held_by
 from ..journal import JOURNAL_LABEL
 from ..mesh.lock import LEASE_NAME
 from .backup import write_backup
-from .canary import PARTS, foretell, forward, nothing_to_do, units_left
+from .canary import foretell, forward, nothing_to_do, prepared_canary, units_left
 from .context import Upgrade, result
 from .crds import Findings, crd_findings
 from .record import journal_name
@@ -39,15 +39,15 @@ def preflight(up: Upgrade) -> dict[str, Any]:
         return nothing_to_do(up, layout)
     findings = _versions(up, layout, move)
     findings.blockers += _others_at_work(up)
-    prepared = up.driver.prepare(move.at([]), PARTS) if up.record is None else None
+    prepared = prepared_canary(up, move)
     seen = look(up.client)
-    findings += crd_findings(up.client, getattr(prepared.work, "objects", None) if prepared else None)
+    findings += crd_findings(up.client, getattr(prepared.work, "objects", None))
     findings += _workloads(up, move, seen)
     up.run.notes += findings.notes
     if findings.blockers:
         raise _refused(move, findings)
     if up.check_mode:
-        answer = foretell(up, move)
+        answer = foretell(up, move, seen, prepared.plan)
     else:
         left = units_left(up, move, seen)
         rows = [[unit.name for unit in row] for row in batches(left, up.intent.batch)]
