@@ -179,7 +179,8 @@ def other_owner(obj: Mapping[str, Any]) -> str:
     for name in _FLUX:
         if name in labels:
             return f"Flux ({labels[name]})"
-    if "operator.istio.io/managed" in labels and labels.get("app.kubernetes.io/managed-by") != "Helm":
+    if "operator.istio.io/managed" in labels and "meta.helm.sh/release-name" not in annotations:
+        # Its objects are rendered from the charts, and so call Helm their manager.
         return "istioctl"
     return ""
 

@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..._intent.mesh import MeshIntent, mesh_intent
 from ..helm.driver import HelmDriver
+from ..migrate.adopt import adopted, with_steps
 from ..migrate.run import migrated
 from ..sail.absent import absent_sail
 from ..sail.driver import SailDriver
@@ -35,7 +36,11 @@ def walk_mesh(module: AnsibleModule) -> dict[str, Any]:
     if intent.state == "absent":
         return absent_sail(run) if intent.method == "sail" else absent(run)
     driver = driver_of(run)
-    return migrated(run, driver) or present(run, driver)
+    answer = migrated(run, driver)
+    if answer is not None:
+        return answer
+    taken = adopted(run)
+    return with_steps(present(run, driver), taken)
 
 
 def _rendered(intent: MeshIntent, module: AnsibleModule) -> dict[str, Any]:

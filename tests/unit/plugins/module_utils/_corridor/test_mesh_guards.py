@@ -116,6 +116,7 @@ def test_a_namespace_that_goes_is_waited_for() -> None:
             "the Sail Operator (IstioRevision default)",
         ),
         ({"labels": {"operator.istio.io/managed": "Reconcile"}}, "istioctl"),
+        ({"labels": {"operator.istio.io/managed": "Reconcile", "app.kubernetes.io/managed-by": "Helm"}}, "istioctl"),
     ],
 )
 def test_other_owners(meta: dict[str, Any], owner: str) -> None:
