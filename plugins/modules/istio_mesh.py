@@ -113,6 +113,14 @@ EXAMPLES = r"""
     version: 1.31.1
     cluster_name: homelab
 
+- name: Install a mesh by revisions, with a tag that namespaces name
+  meshwright.istio.istio_mesh:
+    context: demo
+    version: 1.31.1
+    update_strategy: revision_based
+    tags:
+      - name: prod
+
 - name: See what an upgrade would do
   meshwright.istio.istio_mesh:
     context: demo
@@ -171,7 +179,8 @@ steps:
   elements: dict
   contains:
     step:
-      description: What the step is about, such as C(Namespace istio-system), C(release/istiod) or C(gateway-api).
+      description:
+        - What the step is about, such as C(Namespace istio-system), C(release/istiod), C(gateway-api) or C(tag/default).
       type: str
     action:
       description: C(create), C(update), C(repair), C(recover), C(delete) or C(none).
@@ -198,14 +207,40 @@ table:
   returned: success, unless O(state=rendered)
   type: list
   elements: str
+next:
+  description: What to do next, where this module leaves a part to M(meshwright.istio.mesh_upgrade).
+  returned: when a new version was installed, or would be, beside the one in use
+  type: str
 mesh:
   description: The mesh as it is afterwards.
   returned: success, unless O(state=rendered)
   type: dict
   contains:
     version:
-      description: The version of istiod.
+      description: The version of istiod; of the revision in use, where there are several.
       type: str
+    revisions:
+      description: This mesh's control planes, with the version of each; C(default) is the one in place.
+      type: dict
+      sample: {default-v1-31-1: 1.31.1}
+    active:
+      description: The newest of them, which new configuration goes to.
+      type: str
+    serving:
+      description: The revision that workloads are meant to be on.
+      type: str
+    tags:
+      description: Revision tags of this mesh, with the revision of each.
+      type: dict
+      sample: {default: default-v1-31-1}
+    stale:
+      description: Revisions beside the one in use that nothing uses. The canary of an upgrade is one at first.
+      type: list
+      elements: str
+    others:
+      description: Control planes of other meshes in the cluster, as C(namespace/revision).
+      type: list
+      elements: str
     mode:
       description: The mode asked for.
       type: str

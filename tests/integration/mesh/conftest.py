@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from ..support.embedded import Embedded, Kubectl, shared
 from ..support.playbook import Playbooks, Run
 
+BY_REVISIONS: dict[str, Any] = {"update_strategy": "revision_based"}
 # Objects that come and go by themselves.
 _PASSING = ("Event", "EndpointSlice", "Endpoints", "ControllerRevision", "PodMetrics", "NodeMetrics", "APIService")
 
@@ -43,6 +45,9 @@ class Mesh:
 
     def gone(self) -> Run:
         """No mesh and nothing of one, whatever a test left."""
+        for name in sorted(self.releases()):
+            if (found := re.fullmatch(r"istiod-(.+)-v[\d-]+", name)) and found[1] != "default":
+                self(state="absent", name=found[1], allow_enrolled=True).ok()
         return self(state="absent", purge=True, allow_enrolled=True).ok()
 
     def inventory(self) -> set[str]:
@@ -52,6 +57,10 @@ class Mesh:
         template = "{range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name}{'\\n'}{end}"
         found = self.kubectl("get", ",".join(wanted), "-A", "--ignore-not-found", "-o", f"jsonpath={template}")
         return {line for line in found.split() if not line.startswith(_PASSING)}
+
+    def revision(self, version: str = "current", name: str = "default") -> str:
+        """The revision's name of one of the cluster's versions (`current`, `next`)."""
+        return f"{name}-v{self.cluster.versions[version]}".replace(".", "-")
 
     def releases(self) -> dict[str, tuple[int, str]]:
         """Helm's newest record of each release: revision and status."""
@@ -87,7 +96,19 @@ def empty(mesh: Mesh) -> Mesh:
 @pytest.fixture
 def ambient(mesh: Mesh) -> Mesh:
     """The same, with an ambient mesh of the current version, as the module makes it without options."""
+    if any(name.startswith("istiod-") for name in mesh.releases()):
+        mesh.gone()
     mesh(allow_downgrade=True).ok()
+    return mesh
+
+
+@pytest.fixture
+def revisioned(mesh: Mesh) -> Mesh:
+    """The same, with an ambient mesh of the current version by revisions, and no tag but `default`."""
+    tags = mesh.kubectl("get", "mutatingwebhookconfigurations", "-l", "istio.io/tag", "-o", "name").split()
+    if mesh.releases().keys() != {"istio-base", f"istiod-{mesh.revision()}", "istio-cni", "ztunnel"} or len(tags) != 1:
+        mesh.gone()
+    mesh(**BY_REVISIONS).ok()
     return mesh
 
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from ..._desired.manifests import label, parse_manifest
 from ..._errors import Conflict, GuardRefused, ToolError
-from ..._intent.mesh import MeshIntent
+from ..._intent.mesh import RELEASES, MeshIntent
 from ..._kube.client import Client
 from ..._tools.helm_releases import Record, Release
 from .charts import HelmSide, placed
 from .decide import Decision, decide
 from .drift import HELM_MANAGER, find_drift, read_live
+from .installed import belongs
 from .observe import ReleaseState, busy, record_kind, releases_again
 
 _POLL = 2.0
@@ -33,7 +34,8 @@ def wait_for_others(
     """
     while True:
         now = time.time()
-        working = [found for state in states.values() if (found := busy(state.records, now, intent.pending_grace))]
+        mine = [state for name, state in states.items() if _concerns(intent, name)]
+        working = [found for state in mine if (found := busy(state.records, now, intent.pending_grace))]
         if not working:
             return states
         if not wait or client.deadline.passed:
@@ -46,6 +48,11 @@ def wait_for_others(
             )
         client.deadline.sleep(_POLL)
         states = releases_again(client, intent, driver)
+
+
+def _concerns(intent: MeshIntent, name: str) -> bool:
+    """Whether a release is this mesh's, or shared with it: not another mesh's revision."""
+    return name in RELEASES.values() or belongs(intent, name.removeprefix(f"{RELEASES['istiod']}-"))
 
 
 def apply_release(client: Client, helm_side: HelmSide, decision: Decision, driver: str) -> list[str]:

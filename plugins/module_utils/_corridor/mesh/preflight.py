@@ -40,6 +40,8 @@ def needed(intent: MeshIntent) -> list[Access]:
         Access("create", kinds.CLUSTER_ROLE_BINDING, ""),
     ]
     for component in intent.components:
+        if component in ("cni", "ztunnel") and not intent.node_agents:
+            continue
         namespace = intent.namespace_of(component)
         wanted.append(Access("create", kinds.SECRET, namespace))
         if component != "base":
