@@ -54,7 +54,8 @@ class Story:
         run = self.playbooks(
             f"meshwright.istio.{playbook}", check=check, extra_vars={**self.variables, **variables}, allow=allow
         )
-        shown = [entry["result"]["msg"] for entry in run.results if entry["action"].endswith("debug")]
+        done = [entry for entry in run.results if entry["status"] != "skipped" and entry["action"].endswith("debug")]
+        shown = [entry["result"]["msg"] for entry in done]
         for text in shown:
             lines = text if isinstance(text, list) else str(text).splitlines()
             print("\n".join(f"   | {line}" for line in lines), flush=True)
@@ -95,7 +96,7 @@ class Story:
 
     def ztunnel_env(self, name: str) -> str:
         """A variable of ztunnel's, as its DaemonSet says."""
-        found = self.kubectl.json("get", "daemonsets", "-A", "-l", "app=ztunnel")["items"]
+        found = self.kubectl.json("get", "daemonsets", "-A", "-l", "app.kubernetes.io/name=ztunnel")["items"]
         env = found[0]["spec"]["template"]["spec"]["containers"][0]["env"]
         return next((str(entry["value"]) for entry in env if entry["name"] == name), "")
 
