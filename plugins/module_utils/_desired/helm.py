@@ -74,7 +74,8 @@ def releases_of(
 
     Raises BadInput where free values say another revision than the layout.
     """
-    versions = {"base": layout.crds, "istiod": layout.version, "cni": layout.cni, "ztunnel": layout.ztunnel}
+    active = layout.version if "control_plane" in parts else None
+    versions = {"base": layout.crds, "istiod": active, "cni": layout.cni, "ztunnel": layout.ztunnel}
     revisions = {
         "base": ("defaultRevision", default_revision, IN_PLACE),
         "istiod": ("revision", layout.active, IN_PLACE),

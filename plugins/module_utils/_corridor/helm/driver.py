@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Set
 from typing import Any
 
@@ -22,23 +23,29 @@ from .installed import installed
 from .observe import MeshObserved, observe, records_again
 from .prepare import fingerprint, prepare
 
+# Seconds. Less than anybody waits for another run.
+_AT_ONCE = 0.5
+
 
 class HelmDriver:
     """See `mesh.driver.Driver`.
 
-    What `installed` read serves `prepare` and `state` too, until something is written.
+    What `installed` read serves `prepare` and `state` too, until something is written; and one more `installed` that
+    follows at once.
     """
 
     def __init__(self, run: MeshRun) -> None:
         self.run = run
         self._observed: MeshObserved | None = None
+        self._read_at = 0.0
 
     def installed(self) -> Installed:
-        self._observed = None
+        if time.monotonic() - self._read_at > _AT_ONCE:
+            self._observed = None
         return installed(self.run.intent, self._observe())
 
     def prepare(self, layout: Layout, parts: Set[Part]) -> Prepared:
-        observed = self._observe()
+        observed, self._read_at = self._observe(), 0.0
         work = prepare(self.run, observed, installed(self.run.intent, observed), layout, parts)
         return Prepared(layout, work.plan, work.namespaces, work.fingerprint, work)
 
@@ -60,4 +67,5 @@ class HelmDriver:
     def _observe(self) -> MeshObserved:
         if self._observed is None:
             self._observed = observe(self.run.client, self.run.intent, self.run.driver)
+            self._read_at = time.monotonic()
         return self._observed
