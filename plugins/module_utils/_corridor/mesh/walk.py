@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..._intent.mesh import MeshIntent, mesh_intent
 from ..helm.driver import HelmDriver
 from ..migrate.adopt import adopted, with_steps
-from ..migrate.run import migrated
+from ..migrate.run import forget_journal, migrated
 from ..sail.absent import absent_sail
 from ..sail.driver import SailDriver
 from ..sail.render import rendered_sail
@@ -34,11 +34,13 @@ def walk_mesh(module: AnsibleModule) -> dict[str, Any]:
         return _rendered(intent, module)
     run = start(intent, module.params, module.tmpdir, check_mode=module.check_mode)
     if intent.state == "absent":
-        return absent_sail(run) if intent.method == "sail" else absent(run)
-    driver = driver_of(run)
-    answer = migrated(run, driver)
-    if answer is not None:
+        answer = absent_sail(run) if intent.method == "sail" else absent(run)
+        forget_journal(run)
         return answer
+    driver = driver_of(run)
+    handed = migrated(run, driver)
+    if handed is not None:
+        return handed
     taken = adopted(run)
     return with_steps(present(run, driver), taken)
 

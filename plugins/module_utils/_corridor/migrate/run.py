@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._desired.layout import Installed
 from ..._errors import GuardRefused
 from ..._intent.mesh import MeshIntent
+from ..._kube import kinds
 from ..helm.driver import HelmDriver
+from ..journal import Journal
 from ..mesh.context import MeshRun
 from ..mesh.driver import Driver
 from ..mesh.lock import MeshLock
@@ -55,13 +56,22 @@ def migrated(run: MeshRun, driver: Driver) -> dict[str, Any] | None:
     return result(plan, driver.state(), warnings=run.warnings, notes=run.notes)
 
 
+def forget_journal(run: MeshRun) -> None:
+    """With the mesh its unfinished migration is gone, which the next mesh of this name must not take for its own."""
+    if run.check_mode:
+        return
+    journal = Journal.load(run.client, run.intent.namespace, journal_name(run.intent.name))
+    if journal is not None:
+        journal.delete(run.client)
+
+
 def _by_other(run: MeshRun, driver: Driver) -> bool:
-    """Whether the other method has installed this mesh."""
+    """Whether the other method has installed this mesh; the whole is only looked at where that is possible."""
     intent = run.intent
-    there: Installed = driver.installed()
+    istios = run.client.list(kinds.SAIL_ISTIO)
     if intent.method == "helm":
-        return there.by == "sail"
-    if there.by == "sail":
+        return bool(istios) and driver.installed().by == "sail"
+    if any(obj["metadata"]["name"] == intent.name for obj in istios):
         return False
     return HelmDriver(run).installed().by == "helm"
 

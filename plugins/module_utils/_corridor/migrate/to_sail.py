@@ -105,6 +105,18 @@ def _operator_namespace(run: MeshRun) -> str:
 
 def _steps(run: MeshRun, migration: Migration) -> list[Step]:
     steps = []
+    for obj in operator.stopped(observe_sail(run.client, run.intent, run.driver).operators):
+        replicas = obj["metadata"]["annotations"][operator.REPLICAS]
+        steps.append(
+            Step(
+                f"operator/{obj['metadata']['namespace']}/{obj['metadata']['name']}",
+                "update",
+                "started again: a migration had stopped it",
+                before={"replicas": 0},
+                after={"replicas": replicas},
+                predicted_by="local",
+            )
+        )
     for change in migration.renames:
         there = bool(records_at(run.client, change.old))
         steps.append(

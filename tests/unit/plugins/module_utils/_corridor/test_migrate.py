@@ -152,7 +152,7 @@ def _resource(kind: str, name: str, uid: str, spec: dict[str, Any] | None = None
 
 
 def _observed(**more: Any) -> SailObserved:
-    empty: dict[str, Any] = dict.fromkeys(SailObserved.__slots__)  # type: ignore[attr-defined]
+    empty: dict[str, Any] = dict.fromkeys(SailObserved.__slots__)
     tables = ("istios", "revisions", "tags")
     return SailObserved(**{**empty, **{name: {} for name in tables}, **more})
 
