@@ -257,7 +257,9 @@ mesh:
       description: The version of Kubernetes.
       type: str
     components:
-      description: The release of each installed component (C(base), C(istiod), C(cni), C(ztunnel)).
+      description:
+        - The release of each installed component (C(base), C(istiod), C(cni), C(ztunnel)).
+        - With O(method=sail), the resource of each with its C(version), C(state) and C(conditions), and C(operator).
       type: dict
 rendered:
   description:

@@ -18,6 +18,7 @@ def test_an_operator_without_target_ref_then_upgraded(empty: SailMesh) -> None:
         "operator": {"version": "1.28.3"},
         "cluster_name": "homelab",
         "network": "lan",
+        "preflight": False,  # It would warn: this Istio is older than the server's Kubernetes.
     }
     assert empty(**old).ok().result["mesh"]["components"]["operator"]["version"] == "1.28.3"
     spec = empty.resource("ztunnel", "default")["spec"]

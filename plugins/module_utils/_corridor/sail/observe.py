@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..._checks.snapshot import annotations_of, labels_of, name_of, namespace_of
+from ..._checks import mesh as checked
+from ..._checks.snapshot import Snapshot, Source, annotations_of, labels_of, name_of, namespace_of
 from ..._desired.gateway_api import GROUP as GATEWAY_GROUP
 from ..._desired.layout import IN_PLACE, Installed, Layout
 from ..._desired.sail import DEFAULT, hold_tag, istiod_of
@@ -71,9 +72,9 @@ class SailObserved:
             if uid and any(ref.get("uid") == uid for ref in dig(obj, "metadata", "ownerReferences") or ())
         }
 
-    def agent(self, label: str, namespace: str) -> Obj | None:
-        """The DaemonSet of ztunnel or istio-cni in a namespace."""
-        found = [one for one in self.agents if _component(one) == label and namespace_of(one) == namespace]
+    def ztunnel_in(self, namespace: str) -> Obj | None:
+        """ztunnel's DaemonSet in a namespace."""
+        found = [one for one in node_agents(self.agents, checked.ZTUNNEL) if namespace_of(one) == namespace]
         return found[0] if found else None
 
     def istiod(self, revision: str, namespace: str) -> Obj | None:
@@ -93,8 +94,8 @@ def observe_sail(client: Client, intent: MeshIntent, driver: str) -> SailObserve
         "tags": lambda: client.list(kinds.SAIL_REVISION_TAG),
         "cni": lambda: client.get(kinds.SAIL_CNI, DEFAULT),
         "istiods": lambda: client.list(kinds.DEPLOYMENT, labels="app=istiod"),
-        "ztunnels": lambda: client.list(kinds.DAEMON_SET, labels="app=ztunnel"),
-        "cnis": lambda: client.list(kinds.DAEMON_SET, labels="k8s-app=istio-cni-node"),
+        # Only their pods bear a label of their own.
+        "daemon_sets": lambda: client.list(kinds.DAEMON_SET),
         "operators": lambda: client.list(kinds.DEPLOYMENT, labels=_OPERATORS),
         "records": lambda: _records(client, intent, driver),
         "subscriptions": lambda: client.list(SUBSCRIPTION),
@@ -122,7 +123,7 @@ def observe_sail(client: Client, intent: MeshIntent, driver: str) -> SailObserve
         cni=seen["cni"],
         ztunnel=ztunnel,
         istiods=seen["istiods"],
-        agents=[*seen["ztunnels"], *seen["cnis"]],
+        agents=node_agents(seen["daemon_sets"]),
         operators=seen["operators"],
         release=_state(client, mine, driver),
         release_elsewhere=[known for known in seen["records"] if known.namespace != intent.operator.namespace],
@@ -151,9 +152,10 @@ def _state(client: Client, records: list[Record], driver: str) -> ReleaseState:
     return ReleaseState(records, decode(obj) if obj else None)
 
 
-def _component(obj: Mapping[str, Any]) -> str:
-    labels = labels_of(obj)
-    return "cni" if labels.get("k8s-app") == "istio-cni-node" else str(labels.get("app", ""))
+def node_agents(daemon_sets: list[Obj], *which: str) -> list[Obj]:
+    """The DaemonSets among these that are ztunnels or istio-cnis."""
+    seen = Snapshot({"daemonsets": Source("daemonsets", tuple(daemon_sets))})
+    return [dict(one) for kind in which or (checked.ZTUNNEL, checked.CNI) for one in checked.components(seen, kind)]
 
 
 # -- what it amounts to ------------------------------------------------------------------------------------------------
@@ -253,12 +255,11 @@ def other_planes(intent: MeshIntent, observed: SailObserved) -> set[str]:
 def by_helm(intent: MeshIntent, observed: SailObserved) -> list[str]:
     """What stands in the way and is no operator's: Helm releases (or what has none) of this mesh's components."""
     found = set()
-    places = {"ztunnel": "ztunnel", "cni": "istio-cni"} if intent.node_agents else {}
     for one in observed.istiods:
         if namespace_of(one) == intent.namespace and not of_sail(one):
             found.add(_release(one))
     for one in observed.agents:
-        if _component(one) in places and not of_sail(one):
+        if intent.node_agents and not of_sail(one):
             found.add(_release(one))
     return sorted(found)
 

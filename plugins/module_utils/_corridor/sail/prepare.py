@@ -260,7 +260,7 @@ def _repair(
     intent = run.intent
     revision = sail_revision(intent, layout.ztunnel_revision or layout.active)
     problem = dial_problem(
-        observed.agent("ztunnel", str(dig(live, "spec", "namespace"))),
+        observed.ztunnel_in(str(dig(live, "spec", "namespace"))),
         desired,
         wanted_dial(desired, revision, intent.namespace),
     )

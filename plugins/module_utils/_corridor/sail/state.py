@@ -43,7 +43,7 @@ def sail_state(client: Client, intent: MeshIntent, observed: SailObserved) -> di
         "name": intent.name,
         "mode": intent.mode,
         "namespace": intent.namespace,
-        "version": str(layout.version) if layout else None,
+        "version": str(layout.revisions.get(layout.serving, layout.version)) if layout else None,
         "server": observed.mesh.server,
         "kubernetes": observed.mesh.kubernetes,
         "components": components,
