@@ -137,8 +137,8 @@ options:
         choices: [helm, olm, none]
       version:
         description:
-          - The operator's version. By default the newest that is known to install O(version).
-            An operator is upgraded, and never downgraded.
+          - The operator's version. By default one that is there stays where it can install O(version); else it is the
+            newest that is known to. An operator is upgraded, and never downgraded.
         type: str
       namespace:
         description: Its namespace. By default C(sail-operator), and C(openshift-operators) with O(platform=openshift).

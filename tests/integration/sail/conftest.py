@@ -70,6 +70,11 @@ class SailMesh(Mesh):
         found = self.kubectl("get", plural, name, "--ignore-not-found", "-o", "json")
         return dict(json.loads(found)) if found.strip() else {}
 
+    def verified(self) -> list[str]:
+        """What mesh_verify finds wrong, as `check: title`, errors only."""
+        run = self.playbooks({"meshwright.istio.mesh_verify": {}}, allow=("is unknown",))
+        return [f"{one['check']}: {one['title']}" for one in run.result["findings"] if one["severity"] == "error"]
+
     def state_of(self, kind: str) -> str:
         return str(self.resource(kind, "default").get("status", {}).get("state", ""))
 

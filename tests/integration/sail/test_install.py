@@ -64,6 +64,8 @@ def test_check_apply_check_apply_absent(empty: SailMesh) -> None:
         assert again.changed == 0, again.result["table"]
         assert again.result["diff"] == []
 
+    assert empty.verified() == []
+
     kept = empty(state="absent").ok()
     assert kept.changed == 1
     left = {name for name in empty.inventory() if "istio" in name.lower() or "ztunnel" in name.lower()}

@@ -43,3 +43,24 @@ def test_an_operator_without_target_ref_then_upgraded(empty: SailMesh) -> None:
     kept = empty(**old).ok()
     assert kept.changed == 0
     assert any("never downgraded" in note for note in kept.result["notes"])
+
+
+def test_the_first_operator_with_ambient_then_upgraded(empty: SailMesh) -> None:
+    """ZTunnel v1alpha1, whose values have no network; then v1, which has."""
+    old: dict[str, Any] = {
+        "version": "1.27.3",
+        "operator": {"version": "1.27.3"},
+        "network": "lan",
+        "preflight": False,
+    }
+    empty(**old).ok()
+    told = empty.ztunnel()
+    assert told["NETWORK"] == "lan" and told["XDS_ADDRESS"] == "istiod-default-v1-27-3.istio-system.svc:15012"
+    assert empty(**old).ok().changed == 0
+
+    assert empty(**{**old, "operator": {"version": "1.28.3"}}).ok().changed == 1
+    values = empty.resource("ztunnel", "default")["spec"]["values"]["ztunnel"]
+    assert values["network"] == "lan" and "env" not in values
+    assert empty.ztunnel()["NETWORK"] == "lan"
+    # It stays, since it installs what is asked for.
+    assert empty(**{**old, "operator": {}}).ok().changed == 0

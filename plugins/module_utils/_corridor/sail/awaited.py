@@ -86,6 +86,11 @@ def ztunnel(work: SailWork, intent: MeshIntent, resource: Mapping[str, Any]) -> 
     return found
 
 
+def dials_wrongly(daemon_set: Awaited, live: Mapping[Target, Obj]) -> bool:
+    """Whether ztunnel's pods, however ready, are not what their resource says."""
+    return bool(daemon_set.judge and daemon_set.judge(live))
+
+
 def tags(work: SailWork, resources: list[Obj]) -> list[Awaited]:
     """Revision tags that the operator has moved where they shall be."""
     found = []

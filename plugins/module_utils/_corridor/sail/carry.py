@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from ..._desired.gateway_api import MANAGER as GATEWAY_API_MANAGER
 from ..._desired.helm import MANAGER
 from ..._desired.manifests import label
-from ..._desired.olm import csv_name, olm_problem, to_approve
 from ..._desired.sail import nudged, sail_revision
 from ..._desired.sail_served import CRDS, served_by
 from ..._desired.sail_values import dig
@@ -22,7 +22,9 @@ from ..._errors import Conflict, GuardRefused, SettleTimeout
 from ..._kube import kinds
 from ..._kube.client import Deadline
 from ..._kube.kinds import Kind
+from ..._kube.readiness import readiness
 from ..helm.apply import apply_release, mend
+from ..live import Obj, Target
 from ..mesh.context import MeshRun
 from ..mesh.settle import settle_webhooks, settle_workloads
 from ..objects import ObjectEngine
@@ -30,7 +32,8 @@ from ..plan import Plan, Step
 from ..settle import settle
 from . import awaited
 from .guards import guard_schema
-from .observe import CSV, INSTALL_PLAN, SUBSCRIPTION, observe_sail, ztunnel_kind
+from .observe import observe_sail, ztunnel_kind
+from .olm import wait_for_olm
 from .operator import guard_version
 from .prepare import Pin, SailWork, sail_engine
 from .resources import resources_of
@@ -146,12 +149,15 @@ def _until_seen(run: MeshRun, kind: Kind, name: str) -> None:
         deadline.sleep(0.2)
 
 
-def _nudge(run: MeshRun, work: SailWork, desired: dict[str, Any]) -> None:
-    """Make the operator look again at a ZTunnel that it believes to be done."""
-    live = run.client.get(ztunnel_kind(work.served), desired["metadata"]["name"])
-    if live is not None:
-        sail_engine(run).apply([nudged(desired, live)])
-        run.notes.append("the operator had missed a change of ZTunnel, and was made to look again")
+def _nudge(run: MeshRun, work: SailWork, desired: dict[str, Any], seen: Mapping[Target, Obj]) -> bool:
+    """Make the operator look again at a ZTunnel that it believes to be done, while its DaemonSet is not."""
+    own, daemon_set = awaited.ztunnel(work, run.intent, desired)
+    live, pods = seen.get(own.target), seen.get(daemon_set.target)
+    if live is None or pods is None or not readiness(live).ready or not awaited.dials_wrongly(daemon_set, seen):
+        return False
+    sail_engine(run).apply([nudged(desired, live)])
+    run.notes.append("the operator had missed a change of ZTunnel, and was made to look again")
+    return True
 
 
 def _settle_webhooks(run: MeshRun, work: SailWork) -> None:
@@ -191,7 +197,7 @@ def _by_olm(run: MeshRun, work: SailWork) -> None:
     operator, intent = work.operator, run.intent
     if operator.step.changes:
         ObjectEngine(run.client, manager=MANAGER).apply(operator.objects)
-        wait_for_olm(run, work)
+        wait_for_olm(run, work.operator.version)
     if operator.served is not None and not operator.step.changes:
         return
     crds = [crd for name in CRDS if (crd := run.client.get(kinds.CRD, name)) is not None]
@@ -206,40 +212,6 @@ def _by_olm(run: MeshRun, work: SailWork) -> None:
     guard_schema(intent, [obj for obj in flat if obj["kind"] != "Service"], served)
     for item in sail_engine(run).prepare(flat):
         work.items[item.label] = item
-
-
-def wait_for_olm(run: MeshRun, work: SailWork) -> None:
-    """Until the ClusterServiceVersion has succeeded. Raises SettleTimeout with what OLM says."""
-    intent, deadline = run.intent.operator, _deadline(run)
-    version = work.operator.version
-    wanted = csv_name(intent, version) if version else ""
-    while True:
-        subscription = run.client.get(SUBSCRIPTION, intent.package, intent.namespace)
-        plans = run.client.list(INSTALL_PLAN, intent.namespace)
-        plan = to_approve(plans, intent, version, subscription or {})
-        if plan is not None:
-            meta = plan["metadata"]
-            run.client.patch(
-                INSTALL_PLAN,
-                meta["name"],
-                intent.namespace,
-                {"spec": {"approved": True}},
-                resource_version=meta["resourceVersion"],
-                manager=MANAGER,
-            )
-        name = dig(subscription, "status", "installedCSV")
-        csv = run.client.get(CSV, str(name), intent.namespace) if name else None
-        problem = olm_problem(subscription, csv, wanted)
-        if not problem:
-            return
-        if deadline.passed:
-            name = f"Subscription {intent.namespace}/{intent.package}"
-            raise SettleTimeout(
-                f"OLM has not installed the operator after {deadline.seconds:g} s: {problem}.",
-                hint="Look at its Subscription, InstallPlans and CatalogSource.",
-                details={"unready": [{"object": name, "reason": problem}]},
-            )
-        deadline.sleep(_POLL)
 
 
 # -- what goes ---------------------------------------------------------------------------------------------------------

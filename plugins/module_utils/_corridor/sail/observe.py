@@ -146,6 +146,12 @@ def _records(client: Client, intent: MeshIntent, driver: str) -> list[Record]:
     return [known for known in map(record, found) if known is not None]
 
 
+def read_release(client: Client, intent: MeshIntent, driver: str) -> ReleaseState:
+    """Helm's records of the operator in its namespace, read once more, as after a wait."""
+    mine = [known for known in _records(client, intent, driver) if known.namespace == intent.operator.namespace]
+    return _state(client, mine, driver)
+
+
 def _state(client: Client, records: list[Record], driver: str) -> ReleaseState:
     in_force = last_deployed(records) or latest(records)
     obj = client.get(record_kind(driver), in_force.object_name, in_force.namespace) if in_force else None

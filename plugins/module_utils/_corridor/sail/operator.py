@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..._desired.helm import MADE_BY, DesiredRelease
 from ..._desired.manifests import label
-from ..._desired.olm import csv_name, olm_objects
 from ..._desired.sail_served import ServedSail, served_by
 from ..._desired.sail_values import dig
 from ..._desired.sail_versions import choose_operator, installable, operators_for
@@ -27,17 +27,19 @@ from ..helm.apply import stored_objects
 from ..helm.charts import HelmSide
 from ..helm.decide import Decision, decide, drift_reason
 from ..helm.drift import find_drift, read_live
+from ..helm.observe import busy
 from ..helm.rehearse import rehearse_release, rehearse_repair
 from ..mesh.context import MeshRun
 from ..plan import Step
-from .observe import RELEASE, SailObserved, version_in
+from .observe import RELEASE, SailObserved, read_release, version_in
+from .olm import plan_olm
 
 Obj = dict[str, Any]
 How = Literal["helm", "olm", "none"]
 CHART = "sail-operator"
 STEP = f"release/{RELEASE}"
-OLM_STEP = f"Subscription/{RELEASE}"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
+_POLL = 2.0
 
 
 @dataclass(slots=True)
@@ -65,7 +67,8 @@ def plan_operator(run: MeshRun, observed: SailObserved, versions: Iterable[Versi
     if how == "none":
         return _left_alone(run, observed)
     if how == "olm":
-        return _by_olm(run, observed, wanted)
+        step, objects, version, existed = plan_olm(run, observed, wanted, operator_version(observed))
+        return OperatorPlan("olm", version, observed.served, step, objects=objects, existed=existed)
     return _by_helm(run, observed, wanted)
 
 
@@ -148,9 +151,16 @@ def operator_version(observed: SailObserved) -> Version | None:
     return None
 
 
-def wanted_version(intent: MeshIntent, there: Version | None, versions: list[Version]) -> tuple[Version, str]:
-    """(the release to have, a note or ""). Raises BadInput when none is known to install the wanted Istio."""
+def wanted_version(
+    intent: MeshIntent, there: Version | None, versions: list[Version], served: ServedSail | None = None
+) -> tuple[Version, str]:
+    """(the release to have, a note or ""). One that is there and installs the wanted Istio stays as it is.
+
+    Raises BadInput when none is known to install it.
+    """
     asked = intent.operator.version
+    if asked is None and there is not None and served is not None and versions[0] in installable(served.versions):
+        return there, ""
     if asked is None:
         asked = choose_operator(versions[0], versions[1:])
     if asked is None:
@@ -168,8 +178,10 @@ def wanted_version(intent: MeshIntent, there: Version | None, versions: list[Ver
 
 def _by_helm(run: MeshRun, observed: SailObserved, versions: list[Version]) -> OperatorPlan:
     intent, client = run.intent, run.client
+    _wait_for_others(run, observed)
     release = observed.release.release
-    version, note = wanted_version(intent, version_in(release.version) if release else None, versions)
+    there = version_in(release.version) if release else None
+    version, note = wanted_version(intent, there, versions, observed.served)
     if note:
         run.notes.append(note)
     desired = operator_release(intent, version)
@@ -197,6 +209,19 @@ def _by_helm(run: MeshRun, observed: SailObserved, versions: list[Version]) -> O
     decision.take_ownership = intent.take_ownership
     step = rehearse_release(client, decision, objects, stored, assumed)
     return OperatorPlan("helm", version, served, step, decision, side, crds, objects, release is not None)
+
+
+def _wait_for_others(run: MeshRun, observed: SailObserved) -> None:
+    """Until no other Helm is at work on the operator's release; reads it again if that had to be waited for."""
+    intent = run.intent
+    while working := busy(observed.release.records, time.time(), intent.pending_grace):
+        if not intent.wait or run.check_mode or run.client.deadline.passed:
+            raise GuardRefused(
+                f"Release {working.namespace}/{working.name} is {working.status}: another Helm may be at work on it.",
+                hint=f"Wait for it; after {intent.pending_grace} s (pending_grace) it counts as abandoned.",
+            )
+        run.client.deadline.sleep(_POLL)
+        observed.release = read_release(run.client, intent, run.driver)
 
 
 def operator_release(intent: MeshIntent, version: Version) -> DesiredRelease:
@@ -234,42 +259,6 @@ def as_helm_writes(objects: Iterable[Obj]) -> list[Obj]:
             obj = {**obj, "metadata": {**meta, "labels": {**meta["labels"], _MANAGED_BY: "Helm"}}}
         result.append(obj)
     return result
-
-
-def _by_olm(run: MeshRun, observed: SailObserved, versions: list[Version]) -> OperatorPlan:
-    intent = run.intent
-    version = intent.operator.version
-    if version is None and intent.operator.package == "sailoperator":
-        version = choose_operator(versions[0], versions[1:])
-    there = operator_version(observed)
-    if there is not None and version is not None and version < there:
-        run.notes.append(f"the operator stays at {there}: it is never downgraded")
-        version = there
-    subscription = next((s for s in observed.subscriptions if _named(s, intent)), None)
-    objects = olm_objects(intent.operator, version, observed.groups)
-    if subscription is not None:
-        # Only read when a Subscription is new; a later one would be refused or do nothing.
-        start = dig(subscription, "spec", "startingCSV")
-        for obj in objects:
-            if obj["kind"] == "Subscription":
-                obj["spec"].pop("startingCSV", None)
-                if start:
-                    obj["spec"]["startingCSV"] = start
-    state = str(dig(subscription, "status", "installedCSV") or "nothing")
-    wanted = csv_name(intent.operator, version) if version else "whatever the channel has"
-    done = subscription is not None and (version is None or state == wanted) and state != "nothing"
-    step = Step(OLM_STEP, "none", f"{state} is installed")
-    if not done:
-        action: Any = "update" if subscription is not None else "create"
-        step = Step(OLM_STEP, action, f"installed is {state}, wanted {wanted}", predicted_by="local")
-    return OperatorPlan("olm", version, observed.served, step, objects=objects, existed=subscription is not None)
-
-
-def _named(subscription: Obj, intent: MeshIntent) -> bool:
-    return bool(
-        dig(subscription, "metadata", "namespace") == intent.operator.namespace
-        and dig(subscription, "spec", "name") == intent.operator.package
-    )
 
 
 def guard_version(intent: MeshIntent, wanted: Version, served: ServedSail | None) -> None:

@@ -58,10 +58,11 @@ def settle_sail(
     awaited: Iterable[Awaited],
     deadline: Deadline,
     *,
-    nudge: Callable[[], None] | None = None,
+    nudge: Callable[[Mapping[Target, Obj]], bool] | None = None,
     nudge_after: float = 15.0,
 ) -> None:
-    """Return when everything is ready. `nudge` is called once, when something is still not ready after a while.
+    """Return when everything is ready. `nudge` is asked, after a while, with what is seen; once it says that it has
+    done something, no more.
 
     Raises SettleTimeout: at the deadline with state, reason and message of each resource and why pods wait; at once
     when an error stands that waiting does not heal.
@@ -88,8 +89,7 @@ def settle_sail(
         if deadline.passed:
             break
         if nudge is not None and time.monotonic() - started > nudge_after:
-            nudge()
-            nudge = None
+            nudge = None if nudge(live) else nudge
         deadline.sleep(pause)
         pause = min(_LONGEST_PAUSE, pause * 1.4)
     late = client.with_deadline(Deadline(_EVIDENCE_TIME))

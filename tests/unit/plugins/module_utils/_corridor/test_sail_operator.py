@@ -96,6 +96,16 @@ def test_which_release(asked: str | None, there: str | None, istios: list[str], 
     assert (str(found), bool(note)) == (wanted, noted)
 
 
+def test_a_release_that_installs_it_stays() -> None:
+    served = ServedSail(versions=("v1.29.2", "v1.28.3"))
+    assert operator.wanted_version(sail(), parse_version("1.29.2"), versions("1.28.3"), served) == (
+        parse_version("1.29.2"),
+        "",
+    )
+    found, _note = operator.wanted_version(sail(), parse_version("1.29.2"), versions("1.30.3", "1.29.2"), served)
+    assert str(found) == "1.30.3"
+
+
 def test_no_release_is_known() -> None:
     with pytest.raises(BadInput, match=r"known to install Istio 1\.31\.1"):
         operator.wanted_version(sail(version="1.31.1"), None, versions("1.31.1"))
@@ -124,7 +134,10 @@ def test_the_operators_version() -> None:
 
 
 def test_helm_writes_one_label_over() -> None:
-    chart = [{"kind": "A", "metadata": {"labels": {"app.kubernetes.io/managed-by": "helm", "a": "b"}}}, {"kind": "B"}]
+    chart: list[dict[str, Any]] = [
+        {"kind": "A", "metadata": {"labels": {"app.kubernetes.io/managed-by": "helm", "a": "b"}}},
+        {"kind": "B"},
+    ]
     assert operator.as_helm_writes(chart) == [
         {"kind": "A", "metadata": {"labels": {"app.kubernetes.io/managed-by": "Helm", "a": "b"}}},
         {"kind": "B"},
