@@ -56,7 +56,10 @@ def cni(version: str = "v1.30.2") -> Obj:
 
 def workload(kind: str, name: str, namespace: str, *, env: dict[str, str] | None = None, **meta: Any) -> Obj:
     variables = [{"name": key, "value": value} for key, value in (env or {}).items()]
-    pod = {"metadata": {"labels": meta.get("labels", {})}, "spec": {"containers": [{"name": "main", "image": "i", "env": variables}]}}
+    pod = {
+        "metadata": {"labels": meta.get("labels", {})},
+        "spec": {"containers": [{"name": "main", "image": "i", "env": variables}]},
+    }
     metadata = {"name": name, "namespace": namespace, **meta}
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": {"template": pod}}
 

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The documentation and the argument spec of `mesh_upgrade` say the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.meshwright.istio.plugins.doc_fragments.mesh import ModuleDocFragment
+from ansible_collections.meshwright.istio.plugins.module_utils._intent.upgrade import UPGRADE_SPEC
+from ansible_collections.meshwright.istio.plugins.modules import mesh_upgrade
+
+from .test_istio_mesh import pairs
+
+DOCUMENTED: dict[str, Any] = {
+    **yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"],
+    **yaml.safe_load(mesh_upgrade.DOCUMENTATION)["options"],
+}
+PAIRS = list(pairs(UPGRADE_SPEC, DOCUMENTED))
+
+
+@pytest.mark.parametrize(("name", "spec", "documented"), PAIRS, ids=[pair[0] for pair in PAIRS])
+def test_an_option_is_documented_as_it_is(name: str, spec: Any, documented: Any) -> None:
+    assert spec is not None, "documented, but not in the spec"
+    assert documented is not None, "not documented"
+    for key in ("type", "default", "choices", "elements"):
+        assert documented.get(key) == spec.get(key), key
+    assert bool(documented.get("required")) == bool(spec.get("required"))
+
+
+def test_examples_use_known_options() -> None:
+    for task in yaml.safe_load(mesh_upgrade.EXAMPLES):
+        assert task["meshwright.istio.mesh_upgrade"].keys() - UPGRADE_SPEC.keys() <= {"context"}
+
+
+def test_every_return_value_says_what_and_when() -> None:
+    for entry in yaml.safe_load(mesh_upgrade.RETURN).values():
+        assert entry["description"] and entry["type"] and entry["returned"]
