@@ -23,12 +23,15 @@ from ..plan import Step
 from .context import Upgrade, result
 from .finish import hold_tags, users_of
 from .gate import ztunnel_daemon_sets
+from .istio import restored
 from .record import Record
 from .seen import Seen, look
 from .units import Way, merged, plan_unit
 
-_ORDER: tuple[UnitKind, ...] = ("tags", "alias", "gateway", "waypoint", "namespace", "ztunnel", "cni")
+# The alias follows the revision that serves, which ztunnel is one sign of.
+_ORDER: tuple[UnitKind, ...] = ("tags", "gateway", "waypoint", "namespace", "ztunnel", "cni", "alias")
 _STEER: frozenset[Part] = frozenset(("control_plane", "hold"))
+_HOLD: frozenset[Part] = frozenset(("hold",))
 _RETIRE: frozenset[Part] = frozenset(("retire",))
 
 
@@ -82,12 +85,10 @@ def _back(up: Upgrade, move: Move, *, write: bool) -> None:
     way = Way(move.new, move.old, f"{record.id if record else ''}-return", dict(move.before.tags))
     moved = {unit.name for unit in record.having("started", "done")} if record else set()
     touched = frozenset(moved)
-    if up.intent.mesh.method == "sail" or not _old_is_there(up, move):
-        # Under an operator the version to make is one field; it goes back first, with the new revision held.
-        _part(up, move.going_back(moved), _STEER, f"control plane {move.old}", write=write)
+    _steer(up, move, moved, write=write)
     seen = look(up.client).without(hold_tags(up.mesh_name))
     if not write:
-        for unit in _units(move, seen, touched):
+        for unit in _units(up, move, seen, touched):
             moved.discard(unit.name)
             up.steps.append(plan_unit(up, way, seen, unit, move.going_back(moved)).step)
         up.steps.append(Step(f"canary {move.new}", "delete", "taken away", before={"revision": move.new}))
@@ -95,7 +96,7 @@ def _back(up: Upgrade, move: Move, *, write: bool) -> None:
     assert record is not None
     for kind in _ORDER:
         # Looked at again for each kind: where tags lead decides what follows them.
-        for unit in [unit for unit in _units(move, seen, touched) if unit.kind == kind]:
+        for unit in [unit for unit in _units(up, move, seen, touched) if unit.kind == kind]:
             moved.discard(unit.name)
             work = plan_unit(up, way, seen, unit, move.going_back(moved))
             up.steps.append(work.step)
@@ -115,10 +116,22 @@ def _back(up: Upgrade, move: Move, *, write: bool) -> None:
     _part(up, move.returned(), _RETIRE, f"canary {move.new}", write=True)
 
 
-def _units(move: Move, seen: Seen, touched: frozenset[str]) -> list[Unit]:
+def _steer(up: Upgrade, move: Move, moved: set[str], *, write: bool) -> None:
+    """Make the old revision the active one again, and there, while the new one is held."""
+    layout, record = move.going_back(moved), up.record
+    if up.intent.mesh.method == "sail" and record is not None and record.state["istio"]:
+        _part(up, layout, _HOLD, f"hold {move.new}", write=write)
+        up.steps.append(restored(up, record.state["istio"], write=write))
+    elif up.intent.mesh.method == "sail" or not _old_is_there(up, move):
+        _part(up, layout, _STEER, f"control plane {move.old}", write=write)
+
+
+def _units(up: Upgrade, move: Move, seen: Seen, touched: frozenset[str]) -> list[Unit]:
     """What to take back: units of the install method that were begun, and whoever is on the new revision now."""
     fixed = {Unit.named(name) for name in touched}
     found = {unit for unit in fixed if unit.kind in ("tags", "alias", "ztunnel", "cni")}
+    if up.intent.mesh.istiod_alias and found:
+        found.add(Unit("alias"))
     found |= set(seen.units(move.new))
     return sorted(found, key=lambda unit: (_ORDER.index(unit.kind), unit.target))
 

@@ -17,6 +17,7 @@ from ..mesh.driver import Prepared
 from ..plan import Plan, Step
 from .context import Upgrade, result
 from .gate import baseline
+from .istio import spec_before
 from .record import Record
 from .seen import Seen, look
 from .units import Way, foretold, plan_unit
@@ -87,7 +88,8 @@ def begin(up: Upgrade, move: Move) -> Record:
     """The journal of this upgrade, written now when there is none."""
     if up.record is None:
         before = baseline(up.client, up.namespace, move.old, up.intent.skip)
-        up.record = Record.begin(up.namespace, up.mesh_name, up.intent.mesh.method, move, before)
+        istio = spec_before(up, move)
+        up.record = Record.begin(up.namespace, up.mesh_name, up.intent.mesh.method, move, before, istio)
         up.record.journal.note(f"begun: {move.old} to {move.new}")
         up.record.save(up.client)
     return up.record

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -41,13 +41,12 @@ class Findings:
         return self
 
 
-def crd_findings(client: Client, rendered: Mapping[str, list[dict[str, Any]]] | None) -> Findings:
-    """Compare what is there with the CRDs among the rendered objects; with those that are there when None is."""
+def crd_findings(client: Client, coming: Iterable[dict[str, Any]]) -> Findings:
+    """Compare what is there with the CRDs among the objects to come; with those that are there when none is."""
     live = {name_of(crd): crd for crd in _live_crds(client)}
     new = {
         name_of(obj): obj
-        for objects in (rendered or {}).values()
-        for obj in objects
+        for obj in coming
         if obj.get("kind") == "CustomResourceDefinition" and name_of(obj).endswith(".istio.io")
     }
     found = stored_versions(live, new) if new else Findings()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..._desired.layout import DEFAULT_TAG, Part
+from ..._desired.sail import hold_tag
 from ..._desired.upgrade import Move, batches
 from ..._errors import GuardRefused
 from ..usage import Usage
@@ -24,7 +25,7 @@ _LISTED = 20
 
 def hold_tags(mesh: str) -> frozenset[str]:
     """Tags that only keep a revision from being pruned."""
-    return frozenset((f"{mesh}-previous",))
+    return frozenset((hold_tag(mesh),))
 
 
 def finish(up: Upgrade) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ..._intent.versions import Version, kubernetes_problem
 from ..._kube import kinds
 from ..._kube.lease import held_by
 from ..journal import JOURNAL_LABEL
+from ..mesh.driver import Prepared
 from ..mesh.lock import LEASE_NAME
 from .backup import write_backup
 from .canary import foretell, forward, nothing_to_do, prepared_canary, units_left
@@ -41,7 +42,7 @@ def preflight(up: Upgrade) -> dict[str, Any]:
     findings.blockers += _others_at_work(up)
     prepared = prepared_canary(up, move)
     seen = look(up.client)
-    findings += crd_findings(up.client, getattr(prepared.work, "objects", None))
+    findings += crd_findings(up.client, _new_objects(prepared))
     findings += _workloads(up, move, seen)
     up.run.notes += findings.notes
     if findings.blockers:
@@ -59,6 +60,13 @@ def preflight(up: Upgrade) -> dict[str, Any]:
     if up.record is not None:
         up.note(f"an upgrade to {move.version} is under way (stage {up.record.stage}); no backup is written then")
     return answer
+
+
+def _new_objects(prepared: Prepared) -> list[dict[str, Any]]:
+    """The objects that an install method brings, the new CRDs among them."""
+    by_helm = getattr(prepared.work, "objects", None) or {}
+    by_operator = getattr(prepared.work, "crds", None) or ()
+    return [obj for objects in by_helm.values() for obj in objects] + [item.obj for item in by_operator]
 
 
 def _refused(move: Move, findings: Findings) -> GuardRefused:

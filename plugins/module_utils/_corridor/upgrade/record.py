@@ -33,7 +33,7 @@ class Record:
 
     `state` of the journal: method, from (a layout), to {revision, version}, stage (the last one that was begun),
     canary (started | done), units {name: status}, gate (the last one's result), baseline (what was wrong before),
-    failure (the last one) and restarted (workloads).
+    failure (the last one), and istio: the spec of the Sail Operator's Istio as it was before, to go back to.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -58,7 +58,15 @@ class Record:
             ) from error
 
     @classmethod
-    def begin(cls, namespace: str, mesh: str, method: str, move: Move, baseline: Mapping[str, Any]) -> Record:
+    def begin(
+        cls,
+        namespace: str,
+        mesh: str,
+        method: str,
+        move: Move,
+        baseline: Mapping[str, Any],
+        istio: Mapping[str, Any] | None = None,
+    ) -> Record:
         """A new one; nothing is written yet."""
         state = {
             "method": method,
@@ -70,7 +78,7 @@ class Record:
             "gate": {},
             "baseline": dict(baseline),
             "failure": {},
-            "restarted": [],
+            "istio": dict(istio or {}),
         }
         return cls(Journal(OPERATION, namespace, journal_name(mesh), state=state, run=secrets.token_hex(4)))
 

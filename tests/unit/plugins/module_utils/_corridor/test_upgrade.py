@@ -167,7 +167,7 @@ def test_the_journal_says_what_was_begun_and_what_is_done() -> None:
 
 
 def test_a_backup_has_what_people_wrote_and_is_the_same_for_the_same() -> None:
-    obj = {
+    obj: Obj = {
         "apiVersion": "networking.istio.io/v1",
         "kind": "DestinationRule",
         "metadata": {

@@ -16,7 +16,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._corridor.workloa
 from .test_usage import gateway, istiod, labelled, pod, tag
 
 OLD, NEW = "default-v1-31-1", "default-v1-32-0"
-CLASSES = [
+CLASSES: list[Any] = [
     {"metadata": {"name": "istio-waypoint"}, "spec": {"controllerName": "istio.io/mesh-controller"}},
     {"metadata": {"name": "istio"}, "spec": {"controllerName": "istio.io/gateway-controller"}},
 ]
