@@ -83,9 +83,11 @@ options:
         default: 10m
   migrate:
     description:
-      - Take the mesh over from the method that installed it (V(helm), V(sail), istioctl) where O(method) names another.
-        istiod, istio-cni and ztunnel stay the objects they are; policies, CRDs and certificates are not touched.
-      - Otherwise the task fails and says who installed the mesh.
+      - Hand the mesh over to O(method) where the other one installed it. istiod, istio-cni and ztunnel stay the objects
+        they are; policies, CRDs and certificates are not touched. RV(notes) says what restarts.
+      - A run that was interrupted goes on when the task is run again, or back with the other O(method).
+      - Otherwise the task fails and says who installed the mesh. What was installed by C(istioctl), or by Helm under
+        other names, is a matter of O(take_ownership).
     type: bool
     default: false
   purge:
