@@ -7,6 +7,8 @@ CONTEXT ?=
 CONFIRM ?=
 ARGS ?=
 TESTS ?=
+# Tests wait more than they work: two rows of them side by side, each with clusters of its own.
+WORKERS ?= 2
 PART ?=
 
 VENV ?= build/venv
@@ -48,7 +50,7 @@ demo:
 
 test:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
-	@$(CLEAN) $(RUN) -m pytest $(or $(TESTS),tests/unit tests/integration tests/stories) $(ARGS)
+	@$(CLEAN) $(RUN) -m pytest -n $(WORKERS) --dist loadgroup $(or $(TESTS),tests/unit tests/integration tests/stories) $(ARGS)
 
 test-unit:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
@@ -56,7 +58,7 @@ test-unit:
 
 test-integration:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
-	@$(CLEAN) $(RUN) -m pytest tests/integration tests/stories $(ARGS)
+	@$(CLEAN) $(RUN) -m pytest -n $(WORKERS) --dist loadgroup tests/integration tests/stories $(ARGS)
 
 lint:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test lint

@@ -23,6 +23,15 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a cluster stay with one worker, in order: those of a folder, those of the shared cluster."""
+    for item in items:
+        folders = item.path.relative_to(ROOT / "tests").parts[:-1]
+        shared = "cluster" in getattr(item, "fixturenames", ())
+        place = folders[0] if folders[0] == "unit" else "/".join(folders[:2])
+        item.add_marker(pytest.mark.xdist_group("shared" if shared else place))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
