@@ -85,7 +85,8 @@ def _tls_options(source: ChartSource) -> list[str]:
 
 def _not_fetched(helm: Helm, source: ChartSource, chart: str, version: str, error: ToolError) -> ToolError:
     known = _versions(helm.repository_index(_REPOSITORY), chart) if source.kind == "repository" else []
-    hint = f"Check version and {_OPTIONS.get(chart, 'charts')}: the place may be unreachable from here, or need credentials."
+    place = _OPTIONS.get(chart, "charts")
+    hint = f"Check version and {place}: the place may be unreachable from here, or need credentials."
     if known:
         hint = f"It holds {chart} in {', '.join(known[:8])}{' and older ones' if len(known) > 8 else ''}."
     return ToolError(
