@@ -182,7 +182,7 @@ steps:
   contains:
     step:
       description:
-        - What the step is about, such as C(Namespace istio-system), C(release/istiod), C(gateway-api) or C(tag/default).
+        - What the step is about, such as C(Namespace istio-system), C(release/istiod), C(gateway-api), C(tag/default).
       type: str
     action:
       description: C(create), C(update), C(repair), C(recover), C(delete) or C(none).

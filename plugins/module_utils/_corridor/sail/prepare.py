@@ -121,7 +121,7 @@ def prepare_sail(run: MeshRun, layout: Layout, parts: Set[Part]) -> SailWork:
     items = _rehearse(run, observed, operator, namespaces, flat)
     if "ztunnel" in parts:
         _repair(run, observed, layout, served, resources, items)
-    pins = _pins(run, observed, layout, parts)
+    pins = plan_pins(run, observed, layout, parts)
     removed = plan_going(run, observed, layout, parts)
     steps = [items[label(obj)].step for obj in namespaces]
     if gateway_api is not None:
@@ -277,7 +277,7 @@ def _repair(
     item.step.reason = f"ztunnel {problem}, though the operator calls it {dig(live, 'status', 'state') or 'unknown'}"
 
 
-def _pins(run: MeshRun, observed: SailObserved, layout: Layout, parts: Set[Part]) -> list[Pin]:
+def plan_pins(run: MeshRun, observed: SailObserved, layout: Layout, parts: Set[Part]) -> list[Pin]:
     """What follows the Istio, and would be moved by a change of its version to an istiod that is not ready yet."""
     name = run.intent.name
     live = observed.istios.get(name)
