@@ -102,7 +102,7 @@ def test_a_release_of_another_chart_is_not_taken(empty: Mesh, tmp_path_factory: 
 def test_made_without_helm(empty: Mesh, ours: bool) -> None:
     """As istioctl does it: the charts rendered, and applied. What has our names in its pods is not even restarted."""
     empty.kubectl("apply", "--server-side", "-f", empty.cluster.gateway_api)
-    empty.kubectl("create", "namespace", SYSTEM)
+    empty.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
     for chart, release in CHARTS.items():
         # istioctl calls every release istio, which shows in the labels of pods.
         text = _helm(empty, "template", release if ours else "istio", *_from(empty, chart), *PROFILE.get(chart, []))
