@@ -53,6 +53,12 @@ def others(observed: SailObserved, mine: Iterable[Mapping[str, Any]]) -> list[st
     return sorted(label(obj) for obj in everything if label(obj) not in names)
 
 
+def operator_namespace(observed: SailObserved, intent: MeshIntent) -> str:
+    """Where the operator is, or would be: it keeps the releases of base there."""
+    spaces = sorted({str(obj["metadata"]["namespace"]) for obj in observed.operators})
+    return spaces[0] if spaces else intent.operator.namespace
+
+
 def as_written(obj: Mapping[str, Any]) -> dict[str, Any]:
     """A resource as somebody would apply it."""
     meta = obj["metadata"]
@@ -188,7 +194,7 @@ def let_go(client: Client, found: Iterable[Mapping[str, Any]], deadline: Deadlin
             deadline.sleep(_PAUSE)
 
 
-def foreign_ztunnel_namespace(intent: MeshIntent, observed: SailObserved) -> None:
+def guard_places(intent: MeshIntent, observed: SailObserved) -> None:
     """Refuse namespaces of istio-cni and ztunnel other than those that are there: a release cannot move."""
     if not intent.node_agents:
         return
@@ -202,14 +208,3 @@ def foreign_ztunnel_namespace(intent: MeshIntent, observed: SailObserved) -> Non
                 f"{what} installs into namespace {there}, but {option} is {getattr(intent, option)}.",
                 hint=f"A migration moves nothing: set {option}: {there}.",
             )
-
-
-def metadata_of_helm(place: Place) -> dict[str, Any]:
-    """What makes an object part of a release for Helm."""
-    return {
-        "labels": {"app.kubernetes.io/managed-by": "Helm"},
-        "annotations": {
-            "meta.helm.sh/release-name": place.name,
-            "meta.helm.sh/release-namespace": place.namespace,
-        },
-    }

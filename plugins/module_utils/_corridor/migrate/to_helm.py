@@ -33,6 +33,7 @@ from .records import Place, disown_record, forget, forget_parted, guard_quiet, p
 from .state import Migration
 from .undo import with_undo
 
+_HELMS = ("meta.helm.sh/release-name", "meta.helm.sh/release-namespace")
 _VALIDATOR = "ValidatingWebhookConfiguration"
 
 
@@ -53,18 +54,17 @@ def prepare(run: MeshRun, migration: Migration | None) -> ToHelm:
     if migration is None:
         migration = _begin(run, observed)
     elif migration.to != "helm":
-        space, layout = _operator_namespace(run, observed), migration.layout
+        space, layout = sail_side.operator_namespace(observed, run.intent), migration.layout
         renames = sail_side.renames(run.intent, layout, space, run.driver)
         migration = migration.back(renames, sail_side.tag_places(run.intent, layout), "stop")
     aim = aim_at(run, migration)
     mine = sail_side.resources(observed, run.intent)
     others = sail_side.others(observed, mine)
     steps = _steps(run, migration, observed, mine, others)
-    rehearsal = None
     driver = _driver(run)
     driver.installed()
     rehearsal = driver.prepare(aim.layout, aim.parts)
-    space = _operator_namespace(run, observed)
+    space = sail_side.operator_namespace(observed, run.intent)
     places = [*sail_side.sail_places(run.intent, migration.layout, space), *(one.new for one in migration.renames)]
     now = [obj for place in places for obj in sail_side.objects_at(run.client, place)]
     run.notes += compare.predicted(now, [obj for found in rehearsal.work.objects.values() for obj in found])
@@ -80,9 +80,9 @@ def _begin(run: MeshRun, observed: SailObserved) -> Migration:
             f"mode is ambient, but the Sail Operator has no ZTunnel for mesh {intent.name}.",
             hint="Bring the mesh to the mode wanted with method: sail first.",
         )
-    sail_side.foreign_ztunnel_namespace(intent, observed)
+    sail_side.guard_places(intent, observed)
     operator.guard_stoppable(observed.operators)
-    space = _operator_namespace(run, observed)
+    space = sail_side.operator_namespace(observed, run.intent)
     places = sail_side.sail_places(intent, layout, space)
     client.many(lambda place: guard_quiet(client, place), places)
     found = labelled(sail_side.live_at(client, places))
@@ -96,11 +96,6 @@ def _begin(run: MeshRun, observed: SailObserved) -> Migration:
         workloads=compare.templates(client, intent, layout),
         resources=[sail_side.as_written(obj) for obj in sail_side.resources(observed, intent)],
     )
-
-
-def _operator_namespace(run: MeshRun, observed: SailObserved) -> str:
-    spaces = sorted({str(obj["metadata"]["namespace"]) for obj in observed.operators})
-    return spaces[0] if spaces else run.intent.operator.namespace
 
 
 def _steps(
@@ -120,7 +115,7 @@ def _steps(
                 predicted_by="local" if action == "update" else "",
             )
         )
-    space = _operator_namespace(run, observed)
+    space = sail_side.operator_namespace(observed, run.intent)
     places = sail_side.sail_places(run.intent, migration.layout, space)
     live = sail_side.live_at(run.client, [*places, *(change.new for change in migration.renames)])
     owned = sorted(which.label for which, obj in live.items() if sail_side.is_owned(obj))
@@ -163,10 +158,6 @@ def _steps(
 def _driver(run: MeshRun) -> HelmDriver:
     """Helm for this run; what the operator leaves is ours to take, which was asked for by `migrate`."""
     return HelmDriver(replace(run, intent=replace(run.intent, take_ownership=True)))
-
-
-def plan_of(prepared: ToHelm) -> Plan:
-    return Plan([*prepared.steps, *prepared.rehearsal.plan])
 
 
 def carry_out(run: MeshRun, prepared: ToHelm) -> Plan:
@@ -214,7 +205,7 @@ def carry_out(run: MeshRun, prepared: ToHelm) -> Plan:
 def _let_go(run: MeshRun, migration: Migration, deadline: Deadline) -> None:
     client, intent = run.client, run.intent
     observed = observe_sail(client, intent, run.driver)
-    space = _operator_namespace(run, observed)
+    space = sail_side.operator_namespace(observed, run.intent)
     places = [*sail_side.sail_places(intent, migration.layout, space), *(change.new for change in migration.renames)]
     sail_side.disown(client, sail_side.live_at(client, places))
     sail_side.let_go(client, [*sail_side.resources(observed, intent), *migration.resources], deadline)
@@ -263,6 +254,6 @@ def _tags(run: MeshRun, migration: Migration) -> None:
                 },
             }
             client.apply(body, manager=TAGS_MANAGER, force=True)
-            plain = {"annotations": dict.fromkeys(sail_side.metadata_of_helm(place)["annotations"])}
+            plain = {"annotations": dict.fromkeys(_HELMS)}
             client.patch(which.kind, which.name, which.namespace, {"metadata": plain}, resource_version=None)
         forget(client, place)

@@ -98,9 +98,7 @@ def _releases(run: MeshRun, layout: Layout) -> tuple[list[Rename], list[Place]]:
 
 
 def _operator_namespace(run: MeshRun) -> str:
-    found = observe_sail(run.client, run.intent, run.driver).operators
-    spaces = sorted({str(obj["metadata"]["namespace"]) for obj in found})
-    return spaces[0] if spaces else run.intent.operator.namespace
+    return sail_side.operator_namespace(observe_sail(run.client, run.intent, run.driver), run.intent)
 
 
 def _steps(run: MeshRun, migration: Migration) -> list[Step]:

@@ -190,9 +190,9 @@ def test_node_agents_do_not_move() -> None:
     asked = intent(version="1.30.3")
     seen = _observed(cni=_resource("IstioCNI", "default", "8", {"namespace": "istio-cni"}))
     with pytest.raises(GuardRefused, match="cni_namespace is istio-system") as refused:
-        sail.foreign_ztunnel_namespace(asked, seen)
+        sail.guard_places(asked, seen)
     assert "cni_namespace: istio-cni" in refused.value.hint
-    sail.foreign_ztunnel_namespace(intent(version="1.30.3", cni_namespace="istio-cni"), seen)
+    sail.guard_places(intent(version="1.30.3", cni_namespace="istio-cni"), seen)
 
 
 @pytest.mark.parametrize(
