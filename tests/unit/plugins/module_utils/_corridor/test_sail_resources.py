@@ -115,7 +115,7 @@ def test_what_follows_the_istio_is_held_before_it_moves(wanted: str, parts: Any,
 def test_a_cluster_name_that_goes_from_the_istio_goes_from_ztunnel_too() -> None:
     """It was ours on the live Istio, and is asked for no more: the next apply takes it away there."""
     live = sails.istio(values={"global": {"multiCluster": {"clusterName": "homelab"}, "network": "lan"}})
-    owned = {"f:spec": {"f:values": {"f:global": {"f:multiCluster": {"f:clusterName": {}}}}}}
+    owned: dict[str, Any] = {"f:spec": {"f:values": {"f:global": {"f:multiCluster": {"f:clusterName": {}}}}}}
     live["metadata"]["managedFields"] = [{"manager": "meshwright-mesh", "operation": "Apply", "fieldsV1": owned}]
     seen = sails.observed(live, sails.revision(R2, "v1.30.2"), sails.ztunnel())
     one = run(version="1.30.2")
