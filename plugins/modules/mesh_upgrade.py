@@ -218,6 +218,9 @@ upgrade:
     failure:
       description: The last failure. C(stage), C(unit), C(error) and C(message).
       type: dict
+    return_failure:
+      description: The last failure on the way back, likewise.
+      type: dict
     events:
       description: What happened when; the last twenty.
       type: list

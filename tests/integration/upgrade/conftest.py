@@ -62,6 +62,23 @@ class Used:
 
     # -- what is done -----------------------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """The old version with workloads of all sorts; made anew only where something else was left."""
+        if self.journal() is not None or not self.istiods() <= {self.old}:
+            self.remove()
+        self.install().ok()
+        self.workloads(SHOP, {"istio.io/dataplane-mode": "ambient"}, "cart")
+        self.kubectl.apply(POLICY, WAYPOINT)
+        self.workloads(PINNED, {"istio.io/rev": self.old}, "vault")
+        self.workloads(TAGGED, {"istio-injection": "enabled"}, "ledger", "mailer")
+
+    def remove(self) -> None:
+        self.kubectl("delete", "configmaps", "--namespace", "istio-system", "-l", "meshwright.io/journal")
+        for namespace in (SHOP, PINNED, TAGGED):
+            self.kubectl("delete", "namespace", namespace, "--ignore-not-found")
+        gone = {**self.options, "state": "absent", "purge": True, "allow_enrolled": True}
+        self.playbooks({"meshwright.istio.istio_mesh": gone}).ok()
+
     def install(self, **options: Any) -> Run:
         given = {"version": self.old_version, **self.options, **options}
         return self.playbooks({"meshwright.istio.istio_mesh": given})
@@ -185,19 +202,9 @@ def upgrade_cluster() -> Iterator[Embedded]:
 
 @pytest.fixture
 def used(upgrade_cluster: Embedded, collections: Path, tmp_path: Path) -> Used:
-    """The mesh on the old version with workloads of all sorts, made anew only where a test has left another."""
+    """The mesh on the old version, with workloads."""
     found = Used(upgrade_cluster, upgrade_cluster.playbooks(tmp_path))
-    if found.journal() is not None or not found.istiods() <= {found.old}:
-        found.kubectl("delete", "configmaps", "--namespace", "istio-system", "-l", "meshwright.io/journal")
-        for namespace in (SHOP, PINNED, TAGGED):
-            found.kubectl("delete", "namespace", namespace, "--ignore-not-found")
-        gone = {**found.options, "state": "absent", "purge": True, "allow_enrolled": True}
-        found.playbooks({"meshwright.istio.istio_mesh": gone}).ok()
-    found.install().ok()
-    found.workloads(SHOP, {"istio.io/dataplane-mode": "ambient"}, "cart")
-    found.kubectl.apply(POLICY, WAYPOINT)
-    found.workloads(PINNED, {"istio.io/rev": found.old}, "vault")
-    found.workloads(TAGGED, {"istio-injection": "enabled"}, "ledger", "mailer")
+    found.prepare()
     return found
 
 

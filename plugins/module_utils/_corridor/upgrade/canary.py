@@ -70,6 +70,8 @@ def canary(up: Upgrade) -> dict[str, Any]:
             return nothing_to_do(up, layout)
         record = begin(up, move)
         guard_direction(up)
+        if record.stage == "finish":
+            return result(up, changed=False, next_step="stage: finish")
         up.steps += up.carry_out(prepared_canary(up, move))
         if record.state["canary"] != "done":
             record.enter(up.client, "canary", canary="done", failure={})

@@ -38,6 +38,9 @@ def preflight(up: Upgrade) -> dict[str, Any]:
     move = up.move(layout)
     if move is None:
         return nothing_to_do(up, layout)
+    if up.record is not None and up.record.stage == "finish":
+        up.note(f"the upgrade to {move.version} is being finished: everything was moved")
+        return result(up, changed=False, next_step="stage: finish", batches=[], batches_left=0)
     findings = _versions(up, layout, move)
     findings.blockers += _others_at_work(up)
     prepared = prepared_canary(up, move)

@@ -121,7 +121,9 @@ class Record:
     def fail(self, client: Client, stage: str, error: MeshError) -> None:
         """Keep why a stage failed, as evidence for whoever goes on or back; a failure to write it changes nothing."""
         unit = ", ".join(unit.name for unit in self.having("started"))
-        self.state["failure"] = {
+        # What went wrong on the way back does not hide why the way back was taken.
+        kept = "return_failure" if stage == "return" else "failure"
+        self.state[kept] = {
             "stage": stage,
             "unit": unit,
             "error": type(error).__name__,
@@ -149,6 +151,7 @@ class Record:
             "units": [{"unit": unit.name, "status": self.units[unit.name]} for unit in ordered_names(self.units)],
             "gate": state["gate"],
             "failure": state["failure"],
+            "return_failure": state.get("return_failure", {}),
             "events": self.journal.events[-20:],
         }
 

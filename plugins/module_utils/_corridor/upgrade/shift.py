@@ -143,7 +143,6 @@ def _move(up: Upgrade, record: Record, seen: Seen, row: Sequence[Unit]) -> bool:
     # A gate that failed after these units is asked again when the run is repeated, though nothing is to be moved then.
     if changed or record.state["gate"].get("status") == "failed":
         _pass(up, record, soak=0)
-    record.state["failure"] = {}
     record.mark(up.client, row, "done")
     return changed
 
@@ -166,8 +165,8 @@ def _pass(up: Upgrade, record: Record, *, soak: float) -> dict[str, Any]:
         record.state["gate"] = error.details["gate"]
         record.save(up.client)
         raise
-    if record.state["gate"] != passed:
-        record.state["gate"] = passed
+    if record.state["gate"] != passed or record.state["failure"]:
+        record.state.update(gate=passed, failure={})
         record.journal.note(f"gate {passed['status']}")
         record.save(up.client)
     return passed
