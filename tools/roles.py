@@ -165,6 +165,8 @@ def reworded(line: str, role: Role, names: set[str]) -> str:
         rest = match.group(2)
         return f"O({role.name}_{name}{rest})" if name in names else f"C({name}{rest})"
 
+    # A role returns nothing: what the module returns is in the variable that the task registers.
+    line = re.sub(r"\bRV\(([^)]*)\)", r"C(\1)", line)
     return re.sub(r"\bO\((\w+)([^)#]*)\)", renamed, line)
 
 
