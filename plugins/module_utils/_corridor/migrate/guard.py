@@ -94,6 +94,6 @@ def as_planned(rehearsed: Iterable[Step], final: Plan) -> list[Step]:
     for step in final:
         before = known.get(step.name)
         if before is not None and before.changes and step.changes:
-            step.before, step.after, step.reason = before.before, before.after, before.reason
+            step.before, step.after = before.before, before.after
         result.append(step)
     return result

@@ -64,6 +64,10 @@ def prepare(run: MeshRun, migration: Migration | None) -> ToHelm:
     driver = _driver(run)
     driver.installed()
     rehearsal = driver.prepare(aim.layout, aim.parts)
+    until_now = {f"release/{change.new.name}": change.old for change in migration.renames}
+    for step in rehearsal.plan:
+        if step.action == "create" and step.name in until_now:
+            step.action, step.reason = "update", f"the operator's release {until_now[step.name]} until now"
     space = sail_side.operator_namespace(observed, run.intent)
     places = [*sail_side.sail_places(run.intent, migration.layout, space), *(one.new for one in migration.renames)]
     now = [obj for place in places for obj in sail_side.objects_at(run.client, place)]
