@@ -109,9 +109,9 @@ def restart(
             error.details |= {"restarted": done.restarted, "already": done.already, "untouched": untouched}
             error.hint = error.hint or f"{len(untouched)} workloads after it were left as they are."
             raise
-        for one in touched if said else ():
-            assert said is not None
-            said(one.ref)
+        if said is not None:
+            for one in touched:
+                said(one.ref)
     return done
 
 

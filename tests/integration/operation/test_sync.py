@@ -56,7 +56,7 @@ def test_a_revision_without_istiod_is_unknown(client: Client) -> None:
 
 def test_a_reject_fails_until_it_is_mended_unless_it_was_there(client: Client, old: str, kubectl: Kubectl) -> None:
     deployed(kubectl, old, workload("Deployment", old, "web", replicas=1))
-    (pod,) = injected(kubectl, old)
+    (pod,) = list(injected(kubectl, old))
     until("the proxy connects", lambda: connected(client, OLD, old))
     kubectl("-n", old, "annotate", "pod", pod, "harness.meshwright.io/reject=lds")
 

@@ -87,13 +87,12 @@ def _back(up: Upgrade, move: Move, *, write: bool) -> None:
     touched = frozenset(moved)
     _steer(up, move, moved, write=write)
     seen = look(up.client).without(hold_tags(up.mesh_name))
-    if not write:
+    if not write or record is None:
         for unit in _units(up, move, seen, touched):
             moved.discard(unit.name)
             up.steps.append(plan_unit(up, way, seen, unit, move.going_back(moved)).step)
         up.steps.append(Step(f"canary {move.new}", "delete", "taken away", before={"revision": move.new}))
         return
-    assert record is not None
     for kind in _ORDER:
         # Looked at again for each kind: where tags lead decides what follows them.
         for unit in [unit for unit in _units(up, move, seen, touched) if unit.kind == kind]:

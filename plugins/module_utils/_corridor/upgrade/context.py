@@ -23,6 +23,7 @@ from ..mesh.driver import Driver, Prepared
 from ..mesh.lock import MeshLock
 from ..mesh.present import make_namespaces, with_evidence
 from ..mesh.walk import driver_of
+from ..migrate.state import Migration
 from ..plan import Plan, Step
 from .record import Record
 
@@ -125,6 +126,7 @@ def start_upgrade(intent: UpgradeIntent, params: Mapping[str, Any], folder: str,
     if intent.stage in ("shift", "return"):
         seconds += _GROUPS * intent.restart_timeout
     run.client = run.client.with_deadline(Deadline(seconds))
+    refuse_migration(run, intent)
     record = Record.load(run.client, intent.mesh.namespace, intent.mesh.name)
     if record is not None:
         version = str(record.move.version)
@@ -143,6 +145,16 @@ def start_upgrade(intent: UpgradeIntent, params: Mapping[str, Any], folder: str,
         intent = intent.to(version)
         run.intent = intent.mesh
     return Upgrade(intent, run, driver_of(run), record)
+
+
+def refuse_migration(run: MeshRun, intent: UpgradeIntent) -> None:
+    """Raise GuardRefused while the mesh changes hands; `status` may look all the same."""
+    migration = Migration.load(run.client, intent.mesh.namespace, intent.mesh.name)
+    if migration is not None and intent.stage != "status":
+        raise GuardRefused(
+            f"The mesh {intent.mesh.name} is being handed over from {migration.source} to {migration.to}.",
+            hint=f"Finish that first: istio_mesh with method: {migration.to} and migrate: true.",
+        )
 
 
 def result(

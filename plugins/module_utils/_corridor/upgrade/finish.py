@@ -17,6 +17,7 @@ from ..._errors import GuardRefused
 from ..usage import Usage
 from .canary import guard_direction, nothing_to_do, units_left
 from .context import Upgrade, result
+from .record import Record
 from .seen import look
 
 _PARTS: frozenset[Part] = frozenset(("tags", "retire"))
@@ -69,10 +70,9 @@ def _retire(up: Upgrade, move: Move, *, write: bool) -> None:
         )
     kept = {name for name in move.before.revisions if name != move.old and seen.usage.of(name)}
     layout = move.finished(kept)
-    if not write:
+    if not write or up.record is None:
         up.steps += up.driver.prepare(layout, _PARTS).plan
         return
-    assert up.record is not None
     up.record.enter(up.client, "finish")
     up.steps += up.drive(layout, _PARTS)
     if kept:
@@ -111,7 +111,7 @@ def status(up: Upgrade) -> dict[str, Any]:
         up,
         changed=False,
         left=left,
-        next_step=_next(up, bool(left)),
+        next_step=_next(up.record, bool(left)),
         batches=[[unit.name for unit in row] for row in rows],
         batches_left=len(rows),
         gate=up.record.state["gate"],
@@ -119,9 +119,7 @@ def status(up: Upgrade) -> dict[str, Any]:
     )
 
 
-def _next(up: Upgrade, left: bool) -> str:
-    record = up.record
-    assert record is not None
+def _next(record: Record, left: bool) -> str:
     if record.stage == "return":
         return "stage: return"
     if record.state["canary"] != "done":

@@ -198,7 +198,7 @@ class SailOperator:
         for version in ("v1alpha1", "v1"):
             found = self._api.get(f"/apis/{names.GROUP}/{version}") or {}
             served |= {each["kind"]: version for each in found.get("resources", ()) if "/" not in each["name"]}
-        if not served.keys() >= names.PLURALS.keys():
+        if names.PLURALS.keys() - served.keys():
             return
         self._store.versions.update(served)
         paths = {kind: names.path(kind, served[kind]) for kind in names.PLURALS} | WORKLOADS

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
@@ -29,6 +29,10 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\
 UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[]"
 
 
+def _throw(error: Exception) -> NoReturn:
+    raise error
+
+
 class Socket:
     """A websocket that receives these messages, then none; an exception among them is raised."""
 
@@ -47,7 +51,7 @@ class Socket:
     def recv(self) -> bytes:
         message = self.messages.pop(0) if self.messages else b""
         if isinstance(message, Exception):
-            raise message
+            _throw(message)
         return message
 
     def close(self, timeout: int = 0) -> None:
