@@ -17,6 +17,7 @@ options:
       - The mesh's name. Revisions are named after it (C(default-v1-31-1)), and by O(method=sail) the C(Istio) resource.
       - Two meshes in one cluster, such as a stable and a canary one, have two names.
     type: str
+    version_added: 0.2.0
     default: default
   method:
     description:
@@ -34,6 +35,7 @@ options:
         M(meshwright.istio.mesh_upgrade) does that, step by step.
       - An installed mesh keeps its strategy.
     type: str
+    version_added: 0.2.0
     choices: [in_place, revision_based]
     default: in_place
   version:
@@ -87,12 +89,14 @@ options:
       - Whether this mesh looks after istio-cni and ztunnel, of which a cluster has one each.
         Set it to V(false) for a second mesh.
     type: bool
+    version_added: 0.2.0
     default: true
   tags:
     description:
       - Revision tags, which namespaces name in C(istio.io/rev) in place of a revision.
         What is not listed is left as it is.
     type: list
+    version_added: 0.2.0
     elements: dict
     suboptions:
       name:
@@ -112,20 +116,24 @@ options:
       - With O(update_strategy=revision_based), keep a tag C(default), so that C(istio-injection=enabled) works and
         Istio's objects are validated. It is made where neither a tag nor a revision of this name exists.
     type: bool
+    version_added: 0.2.0
     default: true
   istiod_alias:
     description:
       - With O(update_strategy=revision_based), keep a Service C(istiod) that leads to the revision in use, for clients
         that know no other name. An upgrade moves it before the old revision goes.
     type: bool
+    version_added: 0.2.0
     default: false
   inactive_revision_grace:
     description: Seconds that the Sail Operator keeps a revision which nothing uses any more.
     type: int
+    version_added: 0.2.0
     default: 30
   operator:
     description: The Sail Operator, with O(method=sail).
     type: dict
+    version_added: 0.2.0
     suboptions:
       install:
         description:

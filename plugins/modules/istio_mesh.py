@@ -60,11 +60,13 @@ options:
       - V(argocd) are Argo CD Applications, V(flux) are Flux's HelmRepository, HelmRelease and Kustomization,
         with their order of installation and without drift over what istiod writes itself.
     type: str
+    version_added: 0.2.0
     choices: [manifests, argocd, flux]
     default: manifests
   gitops:
     description: Names for O(render_as=argocd) and O(render_as=flux).
     type: dict
+    version_added: 0.2.0
     suboptions:
       namespace:
         description: The namespace of the rendered resources. By default C(argocd) or C(flux-system).
@@ -89,6 +91,7 @@ options:
       - Otherwise the task fails and says who installed the mesh. What was installed by C(istioctl), or by Helm under
         other names, is a matter of O(take_ownership).
     type: bool
+    version_added: 0.2.0
     default: false
   purge:
     description:
@@ -105,6 +108,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: meshwright.istio.mesh_upgrade
   - module: meshwright.istio.mesh_verify
 """
 
@@ -154,6 +158,22 @@ EXAMPLES = r"""
         meshConfig:
           outboundTrafficPolicy:
             mode: REGISTRY_ONLY
+
+- name: An ambient mesh by the Sail Operator, each version a revision of its own
+  meshwright.istio.istio_mesh:
+    context: homelab
+    method: sail
+    update_strategy: revision_based
+    version: 1.30.3
+    cluster_name: homelab
+
+- name: A tag for namespaces that shall follow this version
+  meshwright.istio.istio_mesh:
+    context: homelab
+    update_strategy: revision_based
+    version: 1.31.1
+    tags:
+      - name: prod
 
 - name: Render the manifests for a review, without a cluster
   meshwright.istio.istio_mesh:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mesh_upgrade
 short_description: Upgrade an Istio mesh revision by revision, with a gate before each step and a way back
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - One short stage of an upgrade for each call. The new version is installed beside the old one, looked at, and only
     then given workloads, batch by batch; the old one goes when nothing uses it any more.
