@@ -167,14 +167,6 @@ EXAMPLES = r"""
     version: 1.30.3
     cluster_name: homelab
 
-- name: A tag for namespaces that shall follow this version
-  meshwright.istio.istio_mesh:
-    context: homelab
-    update_strategy: revision_based
-    version: 1.31.1
-    tags:
-      - name: prod
-
 - name: Render the manifests for a review, without a cluster
   meshwright.istio.istio_mesh:
     state: rendered
