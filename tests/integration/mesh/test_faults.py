@@ -70,9 +70,10 @@ def test_a_bad_context(mesh: Mesh) -> None:
 
 
 def test_missing_permissions(empty: Mesh) -> None:
-    nobody = f"{empty.cluster.context}-nobody"
-    result = failed(empty(context=nobody), "Forbidden", "list")
-    assert "secrets" in result["msg"] or "namespaces" in result["msg"] or "customresourcedefinitions" in result["msg"]
+    """The first thing that may not be read is named, with the verb."""
+    result = failed(empty(context=f"{empty.cluster.context}-nobody"), "Forbidden", "nobody may not", "Bind it a")
+    asked = ("secrets", "namespaces", "customresourcedefinitions", "configmaps")
+    assert any(f"{verb} {resource}" in result["msg"] for verb in ("get", "list") for resource in asked), result["msg"]
 
 
 def test_permissions_to_read_are_not_enough(empty: Mesh) -> None:
