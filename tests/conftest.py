@@ -23,8 +23,12 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a cluster stay with one worker, in order: those of a folder, those of the shared cluster."""
+    """Tests that share a cluster stay with one worker, in order: those of a folder, those of the shared cluster.
+
+    Before pytest-xdist's own hook, which reads the mark.
+    """
     for item in items:
         folders = item.path.relative_to(ROOT / "tests").parts[:-1]
         shared = "cluster" in getattr(item, "fixturenames", ())
