@@ -200,9 +200,10 @@ class ObjectEngine:
             try:
                 answer = self._send(item, dry_run=False)
                 break
-            except NotFound as error:
-                # Established is said before every request handler has it.
-                if item.crd is None or not error.details.get("unserved") or soon.passed:
+            except (NotFound, Invalid) as error:
+                # Established is said before every request handler has the CRD, or knows its new fields.
+                late = isinstance(error, Invalid) or error.details.get("unserved")
+                if item.crd is None or not late or soon.passed:
                     raise
                 soon.sleep(0.2)
         notes = item.step.notes
