@@ -202,7 +202,7 @@ def staged(role: Role, stages: Stages) -> dict[str, Any]:
             "short_description": short,
             "description": description,
             "author": ["The meshwright.istio authors"],
-            "version_added": "0.1.0",
+            "version_added": "0.2.0",
             "options": specs,
         }
         for entry, (short, description) in stages.entries.items()
