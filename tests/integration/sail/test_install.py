@@ -66,6 +66,9 @@ def test_check_apply_check_apply_absent(empty: SailMesh) -> None:
 
     assert empty.verified() == []
 
+    by_helm = empty.playbooks({"meshwright.istio.istio_mesh": {"state": "absent"}})
+    assert by_helm.failed == 1 and "was installed by sail" in by_helm.result["msg"]
+
     kept = empty(state="absent").ok()
     assert kept.changed == 1
     left = {name for name in empty.inventory() if "istio" in name.lower() or "ztunnel" in name.lower()}

@@ -111,6 +111,15 @@ def guard_installed(intent: MeshIntent, installed: Installed, layout: Layout, zt
         )
 
 
+def guard_removal(intent: MeshIntent, installed: Installed) -> None:
+    """Refuse to remove by one method what the other installed: it would find nothing, or half of it."""
+    if installed.layout is not None and installed.by is not None and installed.by != intent.method:
+        raise GuardRefused(
+            f"This mesh was installed by {installed.by}, not by {intent.method}.",
+            hint=f"Set method: {installed.by} to remove it.",
+        )
+
+
 def guard_namespaces(intent: MeshIntent, namespaces: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse what could never get ready: a namespace being deleted, node agents under a strict Pod Security level."""
     mine = looked_after(intent)

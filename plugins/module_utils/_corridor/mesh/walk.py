@@ -22,6 +22,7 @@ from ..sail.render import rendered_sail
 from .absent import absent
 from .context import MeshRun, start
 from .driver import Driver
+from .guards import guard_removal
 from .present import present
 from .render import rendered
 from .render_gitops import rendered_gitops
@@ -34,6 +35,7 @@ def walk_mesh(module: AnsibleModule) -> dict[str, Any]:
         return _rendered(intent, module)
     run = start(intent, module.params, module.tmpdir, check_mode=module.check_mode)
     if intent.state == "absent":
+        guard_removal(intent, driver_of(run).installed())
         answer = absent_sail(run) if intent.method == "sail" else absent(run)
         forget_journal(run)
         return answer
