@@ -50,7 +50,7 @@ demo:
 
 test:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
-	@$(CLEAN) $(RUN) -m pytest -n $(WORKERS) --dist loadgroup $(or $(TESTS),tests/unit tests/integration tests/stories) $(ARGS)
+	@$(CLEAN) $(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m 'not long' $(or $(TESTS),tests/unit tests/integration tests/stories) $(ARGS)
 
 test-unit:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
@@ -58,7 +58,7 @@ test-unit:
 
 test-integration:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
-	@$(CLEAN) $(RUN) -m pytest -n $(WORKERS) --dist loadgroup tests/integration tests/stories $(ARGS)
+	@$(CLEAN) $(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m 'not long' tests/integration tests/stories $(ARGS)
 
 lint:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test lint

@@ -18,7 +18,7 @@ from .telling import Story
 from .trouble import rejecting, watched
 from .upgrade_story import LEGACY, PINNED, revision
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.long]
 
 
 def test_failed_upgrade(fresh_cluster: Embedded, tmp_path: Path) -> None:

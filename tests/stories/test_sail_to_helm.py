@@ -17,7 +17,7 @@ from . import upgrade_story
 from .telling import Story, sail_variables
 from .upgrade_story import LEGACY, PINNED, SHOP, revision
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.long]
 _VERSION = "1.30.3"
 
 

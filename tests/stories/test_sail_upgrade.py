@@ -15,7 +15,7 @@ from tests.integration.support.embedded import Embedded
 from . import upgrade_story
 from .telling import Story, sail_variables
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.long]
 
 
 def test_sail_upgrade(fresh_cluster: Embedded, tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 import yaml
 
+from ..support.embedded import Embedded
 from .conftest import Mesh, steps
 
 SYSTEM = "istio-system"
@@ -47,6 +49,16 @@ def _uids(mesh: Mesh) -> dict[str, str]:
 def _ready(mesh: Mesh) -> None:
     for name in ("deployment/istiod", "daemonset/istio-cni-node", "daemonset/ztunnel"):
         mesh.kubectl("rollout", "status", name, "-n", SYSTEM, "--timeout=90s")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_of_others(mesh_cluster: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What was made without the module, and so is left by it, is gone when these tests are done."""
+    yield
+    mesh = Mesh(mesh_cluster, mesh_cluster.playbooks(tmp_path_factory.mktemp("after")))
+    mesh.gone()
+    mesh.kubectl("delete", "namespace", SYSTEM, "--ignore-not-found")
+    mesh.kubectl("delete", "-f", mesh.cluster.gateway_api, "--ignore-not-found")
 
 
 @pytest.mark.parametrize("prefix", ["", "my-"])
