@@ -21,13 +21,14 @@ CLEAN := env -u KUBECONFIG -u ANSIBLE_CONFIG -u ANSIBLE_INVENTORY -u ANSIBLE_ROL
 	ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) PYTHONPATH=$(COLLECTIONS):$(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv collections demo test test-unit test-integration lint sanity molecule bench story dist \
+.PHONY: help venv collections demo test test-unit test-integration test-long lint sanity molecule bench story dist \
 	cluster-up cluster-down cluster-status changelog clean
 
 help: ## tell what there is
 	@echo "make demo                            an embedded cluster, a mesh on it, verified; then how to look around"
 	@echo "make demo CONTEXT=name CONFIRM=name  the same on that context of your own kubeconfig"
 	@echo "make test                            unit and integration tests (test-unit, test-integration; TESTS=path)"
+	@echo "make test-long                       the tests that take minutes each, and the long stories"
 	@echo "make lint                            ruff, mypy, yamllint, ansible-lint, antsibull"
 	@echo "make sanity                          ansible-test sanity"
 	@echo "make cluster-up NAME=x               an embedded cluster (cluster-down, cluster-status; default: demo)"
@@ -59,6 +60,10 @@ test-unit:
 test-integration:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
 	@$(CLEAN) $(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m 'not long' tests/integration tests/stories $(ARGS)
+
+test-long: ## what takes minutes each: kills at every stage, whole stories
+	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test
+	@$(CLEAN) $(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m long tests/integration tests/stories $(ARGS)
 
 lint:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test lint

@@ -24,6 +24,8 @@ from ..mesh.conftest import steps
 from ..mesh.dying_helm import dying_helm
 from .conftest import Hands
 
+pytestmark = pytest.mark.long
+
 
 class Killed(BaseException):
     """The end of a process: nothing that would clean up catches it."""

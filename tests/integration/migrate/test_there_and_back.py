@@ -30,7 +30,7 @@ def _told(run_notes: list[str], what: str, how: str) -> bool:
     return any(what in note and how in note for note in run_notes)
 
 
-@pytest.mark.parametrize("strategy", ["revision_based", "in_place"])
+@pytest.mark.parametrize("strategy", ["revision_based", pytest.param("in_place", marks=pytest.mark.long)])
 def test_there_and_back(hands: Hands, strategy: str) -> None:
     hands.strategy = strategy
     hands.by("sail").ok()

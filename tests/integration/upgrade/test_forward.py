@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from ..mesh.dying_helm import Moment, dying_helm
 from .conftest import PINNED, SHOP, TAGGED, Used
 
@@ -33,6 +35,7 @@ def test_in_one_go(used: Used) -> None:
         assert used.stage(stage).ok().changed == 0
 
 
+@pytest.mark.long
 def test_two_runs_at_once(used: Used) -> None:
     """They take turns, stage by stage, or one finds the other at work: either way it is done once, and whole."""
     before = used.generations()
@@ -47,6 +50,7 @@ def test_two_runs_at_once(used: Used) -> None:
     assert after == {name: count + 1 for name, count in before.items()}
 
 
+@pytest.mark.long
 def test_killed_at_every_stage_and_run_again(used: Used, tmp_path: Path) -> None:
     before = used.generations()
 

@@ -37,6 +37,9 @@ class UsedBySail(Used):
         return set(self.kubectl("get", "istiorevisiontags", "-o", "jsonpath={.items[*].metadata.name}").split())
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def sail_cluster() -> Iterator[Embedded]:
     with shared("-upgrade-sail") as embedded:
