@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.integration.support.embedded import Embedded, Kubectl
 from tests.integration.support.playbook import Playbooks, Run
+from tests.integration.upgrade.conftest import deployment
 
 Object = dict[str, Any]
 _POLICIES = (
@@ -68,7 +69,7 @@ class Story:
         """A namespace with these labels and Deployments in it, ready."""
         metadata = {"name": namespace, "labels": dict(labels)}
         self.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-        self.kubectl.apply(*(_deployment(namespace, name) for name in names))
+        self.kubectl.apply(*(deployment(namespace, name) for name in names))
         for name in names:
             self.kubectl("rollout", "status", "--namespace", namespace, f"deployment/{name}", "--timeout=90s")
 
@@ -138,18 +139,3 @@ def sail_variables(cluster: Embedded, operator: str) -> Object:
 
 def _injected_by(pod: Mapping[str, Any]) -> str:
     return str((pod["metadata"].get("annotations") or {}).get("istio.io/rev", "none"))
-
-
-def _deployment(namespace: str, name: str) -> Object:
-    labels = {"app": name}
-    container = {"name": name, "image": "registry.example.com/app:1"}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
-        "spec": {
-            "replicas": 2,
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
-        },
-    }

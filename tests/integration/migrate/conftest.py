@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import cluster as harness
-
 from ..mesh.conftest import Mesh
-from ..support.embedded import Embedded, is_up, up
+from ..support.embedded import Embedded, shared
 from ..support.playbook import Run
 
 VERSION = "1.30.3"
@@ -188,15 +185,9 @@ class Hands(Mesh):
 
 @pytest.fixture(scope="session")
 def hands_cluster() -> Iterator[Embedded]:
-    """The cluster, as it comes up: nothing installed. Kept, as MESHWRIGHT_CLUSTER names it, with MESHWRIGHT_KEEP=1."""
-    name = os.environ.get("MESHWRIGHT_CLUSTER", "migrate-tests")
-    kept = is_up(name) and os.environ.get("MESHWRIGHT_KEEP") == "1"
-    embedded = up(name)
-    try:
+    """The cluster, as it comes up: nothing installed."""
+    with shared("-migrate") as embedded:
         yield embedded
-    finally:
-        if not kept:
-            harness.down(name)
 
 
 @pytest.fixture

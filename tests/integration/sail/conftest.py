@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import cluster as harness
-
 from ..mesh.conftest import Mesh
-from ..support.embedded import Embedded, is_up, up
+from ..support.embedded import Embedded, shared
 from ..support.playbook import Run
 
 SAIL = "sailoperator.io"
@@ -96,15 +93,9 @@ class SailMesh(Mesh):
 
 @pytest.fixture(scope="session")
 def sail_cluster() -> Iterator[Embedded]:
-    """The cluster, as it comes up: nothing installed. Kept, as MESHWRIGHT_CLUSTER names it, with MESHWRIGHT_KEEP=1."""
-    name = os.environ.get("MESHWRIGHT_CLUSTER", "sail-tests")
-    kept = is_up(name) and os.environ.get("MESHWRIGHT_KEEP") == "1"
-    embedded = up(name)
-    try:
+    """The cluster, as it comes up: nothing installed."""
+    with shared("-sail") as embedded:
         yield embedded
-    finally:
-        if not kept:
-            harness.down(name)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import base64
 import gzip
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +27,7 @@ from ..._errors import Conflict, GuardRefused, ToolError
 from ..._kube.client import Client
 from ..._kube.kinds import CONFIG_MAP, SECRET, Kind
 from ..._tools.helm_releases import PENDING, Record, last_deployed, latest, record
+from ..plan import Step
 
 _MAGIC = b"\x1f\x8b\x08"
 SAIL_GROUP = "sailoperator.io/"
@@ -70,6 +71,22 @@ def records_at(client: Client, place: Place) -> list[Record]:
     """Every revision's record of a release."""
     found = client.list(place.kind, place.namespace, labels=f"owner=helm,name={place.name}", metadata_only=True)
     return [known for known in map(record, found) if known is not None]
+
+
+def rename_steps(client: Client, renames: Iterable[Rename]) -> list[Step]:
+    """A step for each release; one that has its new name already is told so."""
+    steps = []
+    for change in renames:
+        there = bool(records_at(client, change.old))
+        steps.append(
+            Step(
+                f"record/{change.old.name}",
+                "update" if there else "none",
+                f"Helm's record of the release is called {change.new} from now on" if there else f"is {change.new}",
+                predicted_by="local" if there else "",
+            )
+        )
+    return steps
 
 
 def guard_quiet(client: Client, place: Place) -> None:

@@ -29,7 +29,7 @@ from ..plan import Plan, Step
 from ..sail.observe import SailObserved, installed, observe_sail
 from . import compare, operator, sail_side
 from .guard import aim_at, as_planned, guard_layout, labelled, refuse_gitops
-from .records import Place, disown_record, forget, forget_parted, guard_quiet, part, records_at, rename
+from .records import Place, disown_record, forget, forget_parted, guard_quiet, part, records_at, rename, rename_steps
 from .state import Migration
 from .undo import with_undo
 
@@ -142,16 +142,7 @@ def _steps(
         )
         for obj in mine
     ]
-    for change in migration.renames:
-        there = bool(records_at(run.client, change.old))
-        steps.append(
-            Step(
-                f"record/{change.old.name}",
-                "update" if there else "none",
-                f"Helm's record of the release is called {change.new} from now on" if there else f"is {change.new}",
-                predicted_by="local" if there else "",
-            )
-        )
+    steps += rename_steps(run.client, migration.renames)
     for place in migration.forgotten:
         if records_at(run.client, place):
             reason = "tags are objects of their own; Helm's record of them goes, they stay"

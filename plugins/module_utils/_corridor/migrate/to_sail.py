@@ -34,7 +34,7 @@ from ..sail.driver import SailDriver
 from ..sail.observe import observe_sail
 from . import compare, operator, sail_side
 from .guard import aim_at, as_planned, guard_layout, labelled, refuse_gitops
-from .records import Place, Rename, forget, forget_parted, guard_quiet, part, records_at, rename
+from .records import Place, Rename, forget, forget_parted, guard_quiet, part, records_at, rename, rename_steps
 from .state import Migration
 from .undo import with_undo
 
@@ -115,16 +115,7 @@ def _steps(run: MeshRun, migration: Migration) -> list[Step]:
                 predicted_by="local",
             )
         )
-    for change in migration.renames:
-        there = bool(records_at(run.client, change.old))
-        steps.append(
-            Step(
-                f"record/{change.old.name}",
-                "update" if there else "none",
-                f"Helm's record of the release is called {change.new} from now on" if there else f"is {change.new}",
-                predicted_by="local" if there else "",
-            )
-        )
+    steps += rename_steps(run.client, migration.renames)
     for place in migration.forgotten:
         if records_at(run.client, place):
             told = "the CRDs stay, as nobody's release"
