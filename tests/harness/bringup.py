@@ -91,14 +91,15 @@ def _wait(folders: Folders, running: Running, what: str, done: Any) -> None:
 
 def _established(api: Api, name: str) -> bool:
     found = api.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
-    conditions = (found or {}).get("status", {}).get("conditions", ())
+    # A CRD that was created a moment ago has `conditions: null`.
+    conditions = (found or {}).get("status", {}).get("conditions") or ()
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
 def _nodes_ready(api: Api, count: int) -> bool:
     ready = 0
     for node in api.request("GET", "/api/v1/nodes")["items"]:
-        conditions = node.get("status", {}).get("conditions", ())
+        conditions = node.get("status", {}).get("conditions") or ()
         ready += any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
     # A node starts with a taint that the controller manager removes; pods wait for that, `up` need not.
     return ready >= count and api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
