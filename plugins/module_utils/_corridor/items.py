@@ -27,12 +27,16 @@ _NOT_APPLIED = ("managedFields", "resourceVersion", "uid", "generation", "creati
 
 @dataclass(slots=True)
 class Item:
-    """One desired object. `crd` is the CRD among the desired ones that defines its kind."""
+    """One desired object. `crd` is the CRD among the desired ones that defines its kind.
+
+    `written` is the object as the server had it after it was written in this run.
+    """
 
     obj: Obj
     target: Target
     crd: Obj | None = None
     live: Obj | None = None
+    written: Obj | None = None
     step: Step = field(default_factory=lambda: Step("", "none", ""))
 
     @property
