@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..policy.model import Document
+from . import traffic
 from .planes import Planes
 
 Entries = Sequence[Mapping[str, Any]]
@@ -19,7 +20,9 @@ Entries = Sequence[Mapping[str, Any]]
 # in with the task's own where the element names none; to documents whose origin names the element.
 Expand = Callable[[Entries, Planes], list[Document]]
 
-FAMILIES: dict[str, Expand] = {}
+FAMILIES: dict[str, Expand] = {
+    "traffic": traffic.expand,
+}
 
 
 def expand(given: Mapping[str, Entries], planes: Planes) -> list[Document]:

@@ -41,13 +41,15 @@ class Planes:
     """What was read of the namespaces that the short forms name, or was given for rendering offline.
 
     `services` are live Services by (namespace, name), empty offline. `fallback` is what was given for all namespaces
-    that are not in `found`. `root` is the mesh's root namespace, where mesh-wide policy lives.
+    that are not in `found`. `root` is the mesh's root namespace, where mesh-wide policy lives. `experimental_routes`
+    says whether HTTPRoutes are those of the Gateway API's experimental channel; None where nobody looked.
     """
 
     found: Mapping[str, DataPlane] = field(default_factory=dict)
     services: Mapping[tuple[str, str], Obj] = field(default_factory=dict)
     fallback: DataPlane | None = None
     root: str = "istio-system"
+    experimental_routes: bool | None = None
 
     def of(self, namespace: str) -> DataPlane:
         """The namespace's data plane. Raises BadInput when it is not known."""

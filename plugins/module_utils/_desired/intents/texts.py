@@ -111,6 +111,13 @@ def dns_label(text: str) -> str:
     return text
 
 
+def dns_subdomain(text: str) -> str:
+    """A name as most objects have it: such names with dots between them, at most 253. Raises BadInput."""
+    if len(str(text)) > 253 or not all(_LABEL.fullmatch(part) for part in str(text).split(".")):
+        raise BadInput(f"{text!r} is no name.", hint="Use lower-case letters, digits, dashes and dots.")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """A host that traffic goes to. `service` is "" for one outside the cluster; then `namespace` is the element's.

@@ -10,7 +10,6 @@ import re
 from typing import Any
 
 import pytest
-
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.intents import texts
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput
 
@@ -53,6 +52,9 @@ def test_durations_as_both_apis_take_them(given: str, written: str, total: int) 
         (texts.dns_label, "V1"),
         (texts.dns_label, "v1-"),
         (texts.dns_label, "v1\n"),
+        (texts.dns_label, "v1.2"),
+        (texts.dns_subdomain, "a..b"),
+        (texts.dns_subdomain, "a_b"),
     ],
 )
 def test_what_is_refused(parse: Any, value: Any) -> None:
@@ -98,6 +100,6 @@ def test_all_that_is_wrong_is_told_at_once_and_bounded() -> None:
     ]
     for _number in range(100):
         second.wrong("no.")
-    with pytest.raises(BadInput, match="and 72 more$") as caught:
+    with pytest.raises(BadInput, match=r"and 72 more$") as caught:
         complaints.done()
     assert len(caught.value.message.splitlines()) == 31
