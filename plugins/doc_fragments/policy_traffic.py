@@ -14,13 +14,13 @@ class ModuleDocFragment:
 options:
   traffic:
     description:
-      - How requests to a host are routed, and what connections to it are like. One element holds all that is said of its
-        host.
-      - With sidecars it becomes one C(VirtualService) and one C(DestinationRule) with a subset for each version. Behind a
-        waypoint it becomes an C(HTTPRoute) attached to the Service, a C(Service) for each version, and a
+      - How requests to a host are routed, and what connections to it are like. One element holds all that is said of
+        its host.
+      - With sidecars it becomes one C(VirtualService) and one C(DestinationRule) with a subset for each version.
+        Behind a waypoint it becomes an C(HTTPRoute) attached to the Service, a C(Service) for each version, and a
         C(DestinationRule) for each of these Services.
-      - Without a waypoint, ambient traffic knows no requests, and all of this is refused. What a waypoint cannot do is
-        refused too, with the reason; C(docs/intents/traffic.md) lists both expansions of each short form.
+      - Without a waypoint, ambient traffic knows no requests, and all of this is refused. What a waypoint cannot do
+        is refused too, with the reason; C(docs/intents/traffic.md) lists both expansions of each short form.
     type: list
     elements: dict
     default: []
@@ -41,8 +41,8 @@ options:
         type: str
       gateways:
         description:
-          - Istio gateways, as C(namespace/name), at which the routes hold, instead of the mesh's sidecars. Name V(mesh)
-            too for both.
+          - Istio gateways, as C(namespace/name), at which the routes hold, instead of the mesh's sidecars. Name
+            V(mesh) too for both.
           - Routes at gateways alone need no data plane. V(mesh) is for sidecars only.
         type: list
         elements: str
@@ -57,14 +57,14 @@ options:
         type: int
       selector:
         description:
-          - The labels of all pods of the Service, which with a version's own become that version's Service, for waypoints.
-            By default those of the live Service.
+          - The labels of all pods of the Service, which with a version's own become that version's Service, for
+            waypoints. By default those of the live Service.
         type: dict
       versions:
         description:
           - The labels that tell the pods of each version, by the version's name.
-          - By default the versions that O(traffic[].canary), O(traffic[].header_route) and O(traffic[].mirror) name, each
-            with the label C(version).
+          - By default the versions that O(traffic[].canary), O(traffic[].header_route) and O(traffic[].mirror) name,
+            each with the label C(version).
         type: dict
       canary:
         description:
@@ -73,16 +73,16 @@ options:
         type: dict
       header_route:
         description:
-          - Requests with certain headers go elsewhere (A/B tests). The first that fits counts; what fits none is split as
-            O(traffic[].canary) says.
+          - Requests with certain headers go elsewhere (A/B tests). The first that fits counts; what fits none is
+            split as O(traffic[].canary) says.
           - A waypoint prefers more headers to fewer, so an order that says otherwise is refused there.
         type: list
         elements: dict
         suboptions:
           headers:
             description:
-              - All that must match, by the header's name. A text is the exact value. For others give a dictionary of one of
-                C(exact), C(prefix) and C(regex), of which the last is in RE2's syntax and for the whole value.
+              - All that must match, by the header's name. A text is the exact value. For others give a dictionary of
+                one of C(exact), C(prefix) and C(regex), of which the last is in RE2's syntax and for the whole value.
             type: dict
             required: true
           version:
@@ -110,12 +110,13 @@ options:
           retry_on:
             description:
               - What counts as failed. Envoy's conditions, such as V(5xx) or V(gateway-error), and HTTP codes.
-              - A waypoint takes HTTP codes, V(gateway-error) and V(retriable-4xx) beside failures to connect, on which it
-                always retries.
+              - A waypoint takes HTTP codes, V(gateway-error) and V(retriable-4xx) beside failures to connect, on
+                which it always retries.
             type: list
             elements: str
       timeout:
-        description: How long a request may take, retries included, such as V(10s) or V(500ms). Istio's default is no limit.
+        description:
+          - How long a request may take, retries included, such as V(10s) or V(500ms). Istio's default is no limit.
         type: str
       mirror:
         description: A copy of requests goes here too, and its answers are dropped.
@@ -240,7 +241,8 @@ options:
                     description: Its path.
                     type: str
                   ttl:
-                    description: How long it lives, if the proxy is to make it where it is missing. V(0s) is a session's.
+                    description:
+                      - How long it lives, if the proxy is to make it where it is missing. V(0s) is a session's.
                     type: str
               use_source_ip:
                 description: The client's address.
