@@ -71,7 +71,12 @@ class ApiError(MeshError):
 
 
 class Unreachable(ApiError):
-    """No usable answer came: refused, reset, timed out, TLS failure, or the deadline passed while retrying."""
+    """No usable answer came: refused, reset, timed out, TLS failure, or the deadline passed while retrying.
+
+    `maybe_done`: whether the request may have been carried out all the same.
+    """
+
+    maybe_done = True
 
 
 class Unauthorized(ApiError):

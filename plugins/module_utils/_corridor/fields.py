@@ -27,6 +27,91 @@ def applied_entry(live: Obj, manager: str) -> Obj | None:
     return None
 
 
+def owned_part(live: Obj, manager: str) -> Obj:
+    """What a manager's applies put into an object and still own: applied again by it, it changes nothing.
+
+    With kind, name and namespace, and no more for a manager without an entry: applied by it, that gives up what it
+    has come to own since. Shares its values with `live`.
+    """
+    meta = live.get("metadata") or {}
+    named = {key: meta[key] for key in ("name", "namespace") if meta.get(key)}
+    entry = applied_entry(live, manager) or {}
+    part = _part(entry.get("fieldsV1") or {".": {}}, live)
+    part["metadata"] = {**part.get("metadata", {}), **named}
+    return {"apiVersion": live.get("apiVersion"), "kind": live.get("kind"), **part}
+
+
+def _part(owned: Obj, live: Any) -> Any:
+    """Of `live` what `owned` (FieldsV1 below that field) names."""
+    if not owned:
+        return live
+    if isinstance(live, dict):
+        return {
+            name[2:]: _part(below, live[name[2:]])
+            for name, below in owned.items()
+            if name.startswith("f:") and name[2:] in live
+        }
+    if isinstance(live, list):
+        return _list_part(owned, live)
+    return live
+
+
+def _list_part(owned: Obj, live: list[Any]) -> list[Any]:
+    """The items that are owned, in the order in which they stand."""
+    values = [json.loads(name[2:]) for name in owned if name.startswith("v:")]
+    keys = [(parsed_key(name), below) for name, below in owned.items() if name.startswith("k:")]
+    places = {int(name[2:]): below for name, below in owned.items() if name.startswith("i:")}
+    kept = []
+    for at, item in enumerate(live):
+        if any(exact(item, value) for value in values):
+            kept.append(item)
+        elif at in places:
+            kept.append(_part(places[at], item))
+        elif isinstance(item, dict):
+            for key, below in keys:
+                if _has_key(key, item):
+                    part = _part(below, item)
+                    # An item cannot be told from its neighbours without at least a part of its key.
+                    kept.append(part if any(field in part for field in key) else {**key, **part})
+                    break
+    return kept
+
+
+def lost_paths(before: Obj, after: Obj, manager: str) -> dict[str, list[str]]:
+    """Which fields of `before` another manager no longer owns in `after`, by manager; paths as `spec.http`."""
+    found: dict[str, list[str]] = {}
+    there = {_owner(entry): entry.get("fieldsV1") or {} for entry in _entries(after)}
+    for entry in _entries(before):
+        if entry.get("manager") == manager and entry.get("operation") == "Apply":
+            continue
+        paths: list[str] = []
+        _lost(entry.get("fieldsV1") or {}, there.get(_owner(entry)), "", paths)
+        if paths:
+            found.setdefault(str(entry.get("manager")), []).extend(paths)
+    return found
+
+
+def _entries(obj: Obj) -> list[Obj]:
+    """The managed fields of the object itself, not of its subresources."""
+    entries = (obj.get("metadata") or {}).get("managedFields") or []
+    return [entry for entry in entries if not entry.get("subresource")]
+
+
+def _owner(entry: Obj) -> tuple[Any, ...]:
+    return entry.get("manager"), entry.get("operation"), entry.get("apiVersion")
+
+
+def _lost(before: Obj, after: Obj | None, path: str, found: list[str]) -> None:
+    for name, below in before.items():
+        if name == ".":
+            continue
+        here = f"{path}.{name[2:]}" if path else name[2:]
+        if after is None or name not in after:
+            found.append(here)
+        else:
+            _lost(below, after[name], here, found)
+
+
 def exact(left: Any, right: Any) -> bool:
     """JSON equality. Python's `==` would take `true` for 1."""
     if isinstance(left, dict):

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._errors import BadInput
-from .answers import error_for, is_unserved
+from .answers import Response, error_for, is_unserved
 from .deadline import Deadline
 from .kinds import Kind
 from .reading import WRITE_ONCE, Reader
@@ -131,28 +131,57 @@ class Client(Reader):
 
         `uid` is a precondition: an object of that name that was made since is left alone, with Conflict.
         """
-        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
-        if uid:
-            options["preconditions"] = {"uid": uid}
-        if dry_run:
-            # Beside a body the server ignores a dryRun in the query, and deletes.
-            options["dryRun"] = ["All"]
+        # Beside a body the server ignores a dryRun in the query, and deletes.
+        more: dict[str, Any] = {"dryRun": ["All"]} if dry_run else {}
+        response, attempts = self._delete(kind, name, namespace, uid, None, {"propagationPolicy": propagation, **more})
+        # On a repeated request it was there when the first one, whose answer was lost, arrived.
+        return response.status != 404 or (attempts > 1 and not is_unserved(response))
+
+    def remove(
+        self,
+        kind: Kind,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+    ) -> dict[str, Any] | None:
+        """As `delete`, and what is there of it still, as its finalizers have to run first; None when it is gone."""
+        response, _attempts = self._delete(
+            kind, name, namespace, uid, resource_version, {"propagationPolicy": "Background"}
+        )
+        if response.status == 404:
+            return None
+        answer = self._object(response, self._request("delete", kind.label(namespace, name)))
+        # Some kinds answer with what was deleted, as it was; others with a Status.
+        return answer if (answer.get("metadata") or {}).get("deletionTimestamp") else None
+
+    def _delete(
+        self,
+        kind: Kind,
+        name: str,
+        namespace: str | None,
+        uid: str | None,
+        resource_version: str | None,
+        options: dict[str, Any],
+    ) -> tuple[Response, int]:
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", **options}
+        conditions = {"uid": uid, "resourceVersion": resource_version}
+        if uid or resource_version:
+            body["preconditions"] = {key: value for key, value in conditions.items() if value}
         request = self._request("delete", kind.label(namespace, name))
         response, attempts = self.requests.send(
             "DELETE",
             kind.path(namespace, name),
             request,
-            Policy(idempotent=True, precondition=bool(uid)),
+            Policy(idempotent=True, precondition="preconditions" in body),
             self.deadline,
-            body=options,
+            body=body,
             headers={"Content-Type": "application/json"},
         )
-        if response.status == 404:
-            # On a repeated request it was there when the first one, whose answer was lost, arrived.
-            return attempts > 1 and not is_unserved(response)
-        if response.status >= 400:
+        if response.status >= 400 and response.status != 404:
             raise error_for(response, request)
-        return True
+        return response, attempts
 
 
 def _name_of(obj: Mapping[str, Any]) -> tuple[str, str | None]:

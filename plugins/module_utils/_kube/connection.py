@@ -54,6 +54,9 @@ except ImportError:
 _DEFAULT_KUBECONFIG = "~/.kube/config"
 # A 401 makes the credentials be read again; not more often than this, in seconds.
 _RELOAD_EVERY = 20.0
+# Seconds. The package renews tokens minutes before they expire, and takes a fifth of a request's time to look.
+_HEADERS_GOOD_FOR = 1.0
+_NO_HEADERS: tuple[float, list[tuple[str, str]]] = (float("-inf"), [])
 
 
 class Connection:
@@ -69,6 +72,7 @@ class Connection:
         self._lock = threading.Lock()
         self._loaded_at = 0.0
         self._context: kubeconfig.KubeContext | None = None
+        self._headers = _NO_HEADERS
         self.source = ""
         self._load()
 
@@ -82,13 +86,19 @@ class Connection:
 
     def headers(self) -> list[tuple[str, str]]:
         """The authentication headers for the next request, refreshed when they are about to expire."""
+        asked_at, headers = self._headers
+        if time.monotonic() - asked_at < _HEADERS_GOOD_FOR:
+            return headers
         with self._lock:
             settings = self._config.auth_settings()
-        headers = []
-        for setting in settings.values():
-            if setting["in"] == "header" and setting["value"]:
-                headers.append((setting["key"], setting["value"]))
-        return headers + self._impersonation
+            headers = [
+                (setting["key"], setting["value"])
+                for setting in settings.values()
+                if setting["in"] == "header" and setting["value"]
+            ]
+            headers += self._impersonation
+            self._headers = (time.monotonic(), headers)
+        return headers
 
     def reload(self, asked_at: float) -> bool:
         """Read the credentials anew, since a request of that time (`time.monotonic`) met a 401: tokens rotate.
@@ -187,6 +197,7 @@ class Connection:
         self._far = urlsplit(self._server).hostname not in ("127.0.0.1", "localhost", "::1")
         self._impersonation = _impersonation(options, self._context)
         self._config = config
+        self._headers = _NO_HEADERS
         try:
             self.pool = RESTClientObject(config).pool_manager
         except OSError as error:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from .._errors import ApiError, Unreachable
-from .answers import Request, Response, error_for
+from .answers import Request, Response, error_for, is_webhook_down, status_of
 from .connection import Connection
 from .deadline import Deadline
 from .retries import Policy, TransportError, delay
@@ -61,14 +61,15 @@ class Requests:
         sent_headers = [("Accept", "application/json"), ("User-Agent", "meshwright.istio"), *(headers or {}).items()]
         if headers and "Accept" in headers:
             del sent_headers[0]
-        first_failure, attempt, outcome = 0.0, 0, None
+        first_failure, attempt, outcome, maybe_done = 0.0, 0, None, False
         while True:
             if deadline.passed:
-                raise self._too_late(request, deadline, attempt, outcome)
+                raise self._too_late(request, deadline, attempt, outcome, maybe_done)
             attempt += 1
             asked_at = time.monotonic()
             outcome = self._attempt(method, url, sent_headers, content, deadline, timeout)
             self._count(method, outcome)
+            maybe_done = maybe_done or _maybe_done(outcome)
             if isinstance(outcome, Response):
                 if outcome.status == 401 and attempt == 1 and self.connection.reload(asked_at):
                     continue
@@ -85,9 +86,9 @@ class Requests:
             if wait is None:
                 if isinstance(outcome, Response):
                     return outcome, attempt
-                raise self._unreachable(request, outcome, attempt, policy)
+                raise self._unreachable(request, outcome, attempt, policy, maybe_done)
             if wait > deadline.left():
-                raise self._too_late(request, deadline, attempt, outcome)
+                raise self._too_late(request, deadline, attempt, outcome, maybe_done)
             with self._lock:
                 self.counts[f"retried {_cause(outcome)}"] += 1
             deadline.sleep(wait)
@@ -120,20 +121,29 @@ class Requests:
             if isinstance(outcome, Response):
                 self._server_seen = True
 
-    def _unreachable(self, request: Request, cause: TransportError, attempts: int, policy: Policy) -> ApiError:
+    def _unreachable(
+        self, request: Request, cause: TransportError, attempts: int, policy: Policy, maybe_done: bool
+    ) -> ApiError:
         tried = f" after {attempts} attempts" if attempts > 1 else ""
         hint = cause.hint or "Check that the address is right and the API server is running."
         if cause.maybe_done and not policy.idempotent:
             hint = "It may or may not have been carried out: run again, which looks first."
-        return Unreachable(
+        error = Unreachable(
             f"Could not {request}: no answer from the API server {self.connection.server}{tried}: {cause}.",
             verb=request.verb,
             target=request.target,
             hint=hint,
         )
+        error.maybe_done = maybe_done
+        return error
 
     def _too_late(
-        self, request: Request, deadline: Deadline, attempts: int, outcome: Response | TransportError | None
+        self,
+        request: Request,
+        deadline: Deadline,
+        attempts: int,
+        outcome: Response | TransportError | None,
+        maybe_done: bool,
     ) -> ApiError:
         seconds = f"{deadline.seconds:g} s"
         if outcome is None:
@@ -143,13 +153,22 @@ class Requests:
             said, status = f"the last answer of {attempts} was {outcome.status} ({error.message})", outcome.status
         else:
             said, status = f"{attempts} attempts, the last: {outcome}", 0
-        return Unreachable(
+        late = Unreachable(
             f"Could not {request} on {self.connection.server} within the task's {seconds}: {said}.",
             status=status,
             verb=request.verb,
             target=request.target,
             hint="Run again, or give the task more time.",
         )
+        late.maybe_done = maybe_done
+        return late
+
+
+def _maybe_done(outcome: Response | TransportError) -> bool:
+    """Whether the request may have been carried out, though this outcome does not say so."""
+    if isinstance(outcome, TransportError):
+        return outcome.maybe_done
+    return outcome.status >= 500 and not is_webhook_down(status_of(outcome))
 
 
 def _cause(outcome: Response | TransportError) -> str:

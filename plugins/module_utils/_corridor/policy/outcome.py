@@ -13,6 +13,7 @@ from typing import Any
 
 from ..._errors import MeshError
 from ..items import Item
+from ..live import Obj
 
 
 @dataclass(slots=True)
@@ -20,8 +21,8 @@ class Outcome:
     """Every change of the draft is in exactly one of these lists.
 
     `applied` and `deleted` were done. `failed` were refused, nothing of them was written. Of `unknown` the request
-    went out and no answer came. `not_sent` were not tried. After a return: `returned` are back as they were,
-    `not_returned` are {object, reason}.
+    went out and no answer came, or what it began was not seen to end. `not_sent` were not tried. After a return: `returned` are back as they were,
+    `not_returned` are {object, reason}. `parent` is the apply set's parent as it was before.
     """
 
     applied: list[Item] = field(default_factory=list)
@@ -32,7 +33,8 @@ class Outcome:
     errors: list[MeshError] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     not_returned: list[dict[str, Any]] = field(default_factory=list)
+    parent: Obj | None = None
 
     @property
     def complete(self) -> bool:
-        return not (self.failed or self.unknown or self.not_sent)
+        return not (self.failed or self.unknown or self.not_sent or self.errors)

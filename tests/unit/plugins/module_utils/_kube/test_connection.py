@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput, Unauthorized
+from ansible_collections.meshwright.istio.plugins.module_utils._kube import connection as connections
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.connection import ConnectionOptions, connect
 
 
@@ -168,7 +169,12 @@ def test_a_credential_plugin_that_fails_is_named(tmp_path: Path) -> None:
         connect(ConnectionOptions(kubeconfig=path))
 
 
-def test_an_expired_token_is_fetched_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("good_for", "fetched"), [(0.0, 3), (60.0, 2)])
+def test_an_expired_token_is_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_for: float, fetched: int
+) -> None:
+    """Once when the kubeconfig is read, then for each request, but not for those that follow at once."""
+    monkeypatch.setattr(connections, "_HEADERS_GOOD_FOR", good_for)
     count = tmp_path / "count"
     answer = {
         "apiVersion": "client.authentication.k8s.io/v1",
@@ -179,7 +185,7 @@ def test_an_expired_token_is_fetched_again(tmp_path: Path) -> None:
     connection = connect(ConnectionOptions(kubeconfig=write(tmp_path / "kc", user)))
     connection.headers()
     connection.headers()
-    assert len(count.read_text().split()) == 3
+    assert len(count.read_text().split()) == fetched
 
 
 def test_the_kubeconfig_for_other_programs(tmp_path: Path) -> None:
