@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._errors import ApiError, BadInput, Conflict, Forbidden, Invalid, NotFound, Rejected
+from .._errors import ApiError, BadInput, Conflict, Forbidden, Invalid, MeshError, NotFound, Rejected
 from .._kube.client import Client
 from .._kube.kinds import CRD, Kind, known
 from .live import Obj, Target, target
@@ -20,7 +20,7 @@ from .order import wave
 from .plan import Step
 
 # Errors about one object: the others are still looked at, so that one run names all that is wrong.
-_OF_ONE_OBJECT = (Conflict, Forbidden, Invalid, NotFound, Rejected)
+OF_ONE_OBJECT = (Conflict, Forbidden, Invalid, NotFound, Rejected)
 _TOLD = 10
 _NOT_APPLIED = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
 
@@ -67,11 +67,11 @@ def items_of(client: Client, desired: Sequence[Obj]) -> list[Item]:
         one = target(kind, meta.get("namespace"), meta["name"])
         if one in found:
             raise BadInput(f"{one.label} is given twice: one of the two would undo the other.")
-        found[one] = Item(_applicable(obj, kind), one, crd=defined[1] if defined else None)
+        found[one] = Item(applicable(obj, kind), one, crd=defined[1] if defined else None)
     return sorted(found.values(), key=lambda item: item.wave)
 
 
-def _applicable(obj: Obj, kind: Kind) -> Obj:
+def applicable(obj: Obj, kind: Kind) -> Obj:
     """The object as it may be applied: without status and what only a server writes."""
     meta = {key: value for key, value in obj["metadata"].items() if key not in _NOT_APPLIED and value is not None}
     if not kind.namespaced:
@@ -108,7 +108,7 @@ def for_all(client: Client, call: Callable[[Item], Any], items: Iterable[Item]) 
     def guarded(item: Item) -> ApiError | None:
         try:
             call(item)
-        except _OF_ONE_OBJECT as error:
+        except OF_ONE_OBJECT as error:
             if error.details.get("webhook"):
                 # It was waited for already; the other objects would wait as long, one after the other.
                 raise
@@ -134,9 +134,11 @@ def raise_all(errors: Sequence[ApiError], **details: Any) -> None:
         status=first.status,
         verb=first.verb,
         target=first.target,
-        details={"errors": [_as_data(error) for error in errors[: 5 * _TOLD]], **details},
+        details={"errors": [as_data(error) for error in errors[: 5 * _TOLD]], **details},
     ) from first
 
 
-def _as_data(error: ApiError) -> dict[str, Any]:
-    return {"error": type(error).__name__, "target": error.target, "message": error.message, **error.details}
+def as_data(error: MeshError) -> dict[str, Any]:
+    """An error as results show it: its class, what it is about, its message, and its details beside them."""
+    target = error.target if isinstance(error, ApiError) else ""
+    return {"error": type(error).__name__, "target": target, "message": error.message, **error.details}

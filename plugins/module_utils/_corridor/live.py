@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from .._errors import Forbidden
+from .._errors import Forbidden, NotFound
 from .._kube.client import Client
 from .._kube.kinds import CRD, SECRET, Kind
 
@@ -21,6 +21,12 @@ Obj = dict[str, Any]
 # Helm's releases among them, megabytes of them.
 _LIST_FROM = 3
 _LIST_SECRETS_FROM = 20
+# From so many objects of a kind in so many namespaces one LIST of the kind is cheaper than one per namespace, unless
+# so many times as many are there.
+_WIDE_FROM = 8
+_WIDE_NAMESPACES = 4
+_WORTH = 20
+_PAGE = 500
 
 
 class Target(NamedTuple):
@@ -40,12 +46,36 @@ def target(kind: Kind, namespace: str | None, name: str) -> Target:
     return Target(kind, namespace if kind.namespaced else None, name)
 
 
-def observe(client: Client, targets: Iterable[Target]) -> dict[Target, Obj]:
-    """The objects there are. Missing ones, and those of kinds that are not served, are left out."""
-    groups: dict[tuple[Kind, str | None], list[Target]] = {}
-    for one in dict.fromkeys(targets):
-        groups.setdefault((one.kind, one.namespace), []).append(one)
+def observe(
+    client: Client, targets: Iterable[Target], *, widely: Callable[[Kind], bool] | None = None
+) -> dict[Target, Obj]:
+    """The objects there are. Missing ones, and those of kinds that are not served, are left out.
+
+    `widely`: kinds of which all namespaces may be read at once when the objects are spread over many.
+    """
+    found, unread = read_in_bulk(client, targets, widely=widely)
+    for one, obj in zip(unread, client.many(lambda one: _got(client, one), unread), strict=True):
+        if obj is not None:
+            found[one] = obj
+    return found
+
+
+def read_in_bulk(
+    client: Client, targets: Iterable[Target], *, widely: Callable[[Kind], bool] | None = None
+) -> tuple[dict[Target, Obj], list[Target]]:
+    """What LISTs tell of the targets, and the targets for which a LIST does not pay (or is not permitted)."""
     found: dict[Target, Obj] = {}
+    wanted = dict.fromkeys(targets)
+    if widely is not None:
+        spread = _spread(wanted, widely)
+        for group, listed in zip(spread, client.many(lambda group: _listed_widely(client, group), spread), strict=True):
+            if listed is not None:
+                found.update(listed)
+                for one in group:
+                    del wanted[one]
+    groups: dict[tuple[Kind, str | None], list[Target]] = {}
+    for one in wanted:
+        groups.setdefault((one.kind, one.namespace), []).append(one)
     singles: list[Target] = []
     bulks: list[list[Target]] = []
     for (kind, _namespace), group in groups.items():
@@ -57,9 +87,44 @@ def observe(client: Client, targets: Iterable[Target]) -> dict[Target, Obj]:
     for listed, refused in client.many(lambda group: _listed(client, group), bulks):
         found.update(listed)
         singles += refused
-    for one, obj in zip(singles, client.many(lambda one: _got(client, one), singles), strict=True):
-        if obj is not None:
-            found[one] = obj
+    return found, singles
+
+
+def _spread(targets: Iterable[Target], widely: Callable[[Kind], bool]) -> list[list[Target]]:
+    """Kinds with so many targets, in so many namespaces, that one LIST of the whole kind may be cheapest."""
+    kinds: dict[Kind, list[Target]] = {}
+    for one in targets:
+        kinds.setdefault(one.kind, []).append(one)
+    return [
+        group
+        for kind, group in kinds.items()
+        if len(group) >= _WIDE_FROM
+        and kind.namespaced
+        and widely(kind)
+        and len({one.namespace for one in group}) >= _WIDE_NAMESPACES
+    ]
+
+
+def _listed_widely(client: Client, group: list[Target]) -> dict[Target, Obj] | None:
+    """The group's objects from one LIST of all namespaces; None when it is not permitted, or far more are there."""
+    kind = group[0].kind
+    try:
+        page = client.raw("GET", kind.path(), query={"limit": str(_PAGE)}).json()
+        meta = page.get("metadata") or {}
+        if not meta.get("continue"):
+            items = page.get("items") or []
+        elif int(meta.get("remainingItemCount") or 0) > _WORTH * len(group):
+            return None
+        else:
+            items = client.list(kind)
+    except (Forbidden, NotFound):
+        return None
+    wanted = {(one.namespace, one.name): one for one in group}
+    found: dict[Target, Obj] = {}
+    for obj in items:
+        meta = obj["metadata"]
+        if one := wanted.get((meta.get("namespace"), meta["name"])):
+            found[one] = {**obj, "apiVersion": kind.api_version, "kind": kind.kind}
     return found
 
 

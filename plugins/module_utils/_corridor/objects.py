@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -73,7 +73,7 @@ class ObjectEngine:
             due = [item for item in pending if item.wave == number]
             if not due:
                 continue
-            refused = for_all(self.client, self._write, due)
+            refused = for_all(self.client, self.write, due)
             failed = {error.target for error in refused}
             applied += [item.label for item in due if item.label not in failed]
             left = [item.label for item in pending if item.label in failed or item.wave > number]
@@ -88,7 +88,7 @@ class ObjectEngine:
         for item in items:
             item.live = live.get(item.target)
         first = [item for item in items if item.target.kind in (NAMESPACE, CRD)]
-        errors = for_all(self.client, partial(self._predict, coming=set()), first)
+        errors = for_all(self.client, partial(self.predict, coming=set()), first)
         coming = {item.target.name for item in first if item.target.kind == NAMESPACE and item.step.action == "create"}
         changing = {item.target.name for item in first if item.target.kind == CRD and item.step.changes}
         rest = [item for item in items if item.target.kind not in (NAMESPACE, CRD)]
@@ -96,15 +96,18 @@ class ObjectEngine:
             # A CRD that is as desired needs no stand-in: the server knows it.
             if item.crd is not None and item.crd["metadata"]["name"] not in changing:
                 item.crd = None
-        errors += for_all(self.client, partial(self._predict, coming=coming), rest)
+        errors += for_all(self.client, partial(self.predict, coming=coming), rest)
         raise_all(errors)
         return items
 
-    def _predict(self, item: Item, coming: set[str]) -> None:
-        """Fill in the item's step. `coming`: namespaces that this plan creates."""
+    def predict(self, item: Item, coming: Collection[str] = ()) -> None:
+        """Fill in the item's step by asking the server, as far as it can be asked. `coming`: namespaces to be created.
+
+        An item whose live state was not read (None) is read if the answer shows that it is there.
+        """
         live = item.live
-        if live is not None and (live.get("metadata") or {}).get("deletionTimestamp"):
-            item.step = self._step(item, None, item.obj, "local", "is being deleted; once gone, it is created anew")
+        if _dying(live):
+            self._predict_anew(item)
             return
         if live is not None and differ.is_applied(item.obj, live, self.manager):
             item.step = Step(item.label, "none", _AS_DESIRED)
@@ -128,7 +131,15 @@ class ObjectEngine:
                 item, "does not exist; nor does its kind yet" if unserved else "its CRD changes with it"
             )
             return
+        if live is None and (predicted.get("metadata") or {}).get("resourceVersion"):
+            live = item.live = self.client.get(item.target.kind, item.target.name, item.target.namespace)
+            if _dying(live):
+                self._predict_anew(item)
+                return
         item.step = self._step(item, live, predicted, "server")
+
+    def _predict_anew(self, item: Item) -> None:
+        item.step = self._step(item, None, item.obj, "local", "is being deleted; once gone, it is created anew")
 
     def _predict_unseen(self, item: Item, reason: str) -> None:
         """Predict what the server cannot judge in place: by a schema, the CRD's or the server's, else as written."""
@@ -190,9 +201,9 @@ class ObjectEngine:
             return Step(item.label, "none", _AS_DESIRED, predicted_by=by)
         return Step(item.label, "update", reason or _differs(live, predicted), before, after, by)
 
-    def _write(self, item: Item) -> None:
-        """Apply for good; the step then tells what the server made of it."""
-        if (item.live or {}).get("metadata", {}).get("deletionTimestamp"):
+    def write(self, item: Item) -> None:
+        """Apply one item for good: `written` is the server's answer, the step tells what the server made of it."""
+        if _dying(item.live):
             wait_until_gone(self.client, {item.target: item.live or {}})
             item.live = None
         soon = Deadline(min(_SERVED_SOON, self.client.deadline.left()))
@@ -206,6 +217,7 @@ class ObjectEngine:
                 if item.crd is None or not late or soon.passed:
                     raise
                 soon.sleep(0.2)
+        item.written = answer
         notes = item.step.notes
         step = self._step(item, item.live, answer, item.step.predicted_by, item.step.reason)
         step.notes = notes
@@ -238,6 +250,10 @@ class ObjectEngine:
         Raises SettleTimeout that names what keeps an object from going.
         """
         return Removal(self.client, refs).carry_out()
+
+
+def _dying(live: Obj | None) -> bool:
+    return bool(((live or {}).get("metadata") or {}).get("deletionTimestamp"))
 
 
 def _differs(live: Obj, predicted: Obj) -> str:

@@ -1,0 +1,251 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Drafting a policy task: what is there, read in bulk, beside what should be. Sends only reads.
+
+Reads are few, however many the objects: with an apply set one LIST per kind finds all its members, wherever they are.
+What is not among them is looked for by other LISTs where these pay, and else left to the rehearsal, whose dry runs
+tell what is new from what only was not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..._desired.policy.applyset import as_member, set_id
+from ..._desired.policy.model import Document
+from ..._errors import BadInput, Forbidden, NotFound
+from ..._intent.policy import PolicyIntent
+from ..._kube.client import Client
+from ..._kube.kinds import CONFIG_MAP, NAMESPACE, Kind
+from .. import differ
+from ..collecting import without_collecting
+from ..items import Item, applicable, raise_all
+from ..live import Target, observe, read_in_bulk, target
+from ..order import wave
+from ..plan import Step
+from . import removals, served
+from .draft import Draft
+from .members import Members, key_of
+
+_TOLD = 5
+_KEPT = 50
+# From so many namespaces one LIST of all their names is cheaper than a GET of each.
+_LIST_NAMESPACES_FROM = 4
+# These groups' objects may be read of all namespaces at once: there are few of them, and none is secret.
+_MESH_GROUPS = (".istio.io", "gateway.networking.k8s.io")
+
+
+def draft(client: Client, documents: Sequence[Document], intent: PolicyIntent) -> Draft:
+    """The objects as they are and should be. Steps of what is not as desired stay provisional until rehearsed.
+
+    What speaks against single objects is in `errors` (raised at once if nothing else would change). Raises BadInput
+    for objects that make no sense together, GuardRefused when the set's parent is not ours.
+    """
+    with without_collecting():
+        found = _Drafting(client, documents, intent).draft()
+    if found.errors and not found.changes:
+        raise_all(found.errors)
+    return found
+
+
+def of_mesh(kind: Kind) -> bool:
+    """Whether the kind is one of Istio's or of the Gateway API."""
+    return kind.group.endswith(_MESH_GROUPS)
+
+
+class _Drafting:
+    def __init__(self, client: Client, documents: Sequence[Document], intent: PolicyIntent) -> None:
+        self.client = client
+        self.documents = documents
+        self.intent = intent
+        self.found = Draft()
+        self.members: Members | None = None
+        self._listed: set[Kind] = set()
+
+    def draft(self) -> Draft:
+        items = self._items()
+        if self.intent.apply_set is not None:
+            self._read_set(items)
+        self._observe(items)
+        if self.intent.state == "absent":
+            removals.named(self.found, items)
+            if self.members is not None:
+                removals.of_set(self.found, self.members, self.intent, everything=not self.documents)
+            return self.found
+        self._look_for_what_lacks(items)
+        for item in items:
+            item.step = self._step(item)
+        self.found.items = items
+        if self.members is not None:
+            removals.pruned(self.found, self.members, self.intent)
+        return self.found
+
+    # -- the objects ---------------------------------------------------------------------------------
+
+    def _items(self) -> list[Item]:
+        """All objects whose kind is served, in the order of writing."""
+        kinds, unknown = served.resolve(self.client, (_named(each) for each in self.documents))
+        parent = self.intent.apply_set
+        identity = set_id(parent.name, parent.namespace) if parent else ""
+        wrong = [
+            f"{each.origin}: {error.message}"
+            for each in self.documents
+            if isinstance(error := unknown.get(_named(each)), BadInput)
+        ]
+        seen: dict[tuple[str, str, str | None, str], Document] = {}
+        items: list[Item] = []
+        origins: dict[Target, str] = {}
+        for each in self.documents:
+            kind = kinds.get(_named(each))
+            if kind is None:
+                continue
+            meta = each.obj.get("metadata") or {}
+            problem = _problem(kind, meta)
+            one = target(kind, meta.get("namespace"), str(meta.get("name")))
+            if not problem and (other := seen.get(key_of(one))):
+                problem = f"{one.label} is given in {other.origin} too: one of the two would undo the other"
+            if not problem and self._is_parent(one):
+                problem = f"{one.label} is the parent of the set itself"
+            if problem:
+                wrong.append(f"{each.origin}: {problem}")
+                continue
+            seen[key_of(one)] = each
+            origins[one] = each.origin
+            items.append(Item(as_member(applicable(each.obj, kind), identity), one))
+        if wrong:
+            more = f" And {len(wrong) - 2 * _TOLD} more." if len(wrong) > 2 * _TOLD else ""
+            raise BadInput("; ".join(wrong[: 2 * _TOLD]) + f".{more}", details={"wrong": wrong[:_KEPT]})
+        self.found.origins = origins
+        for name, error in unknown.items():
+            labels = [_label(each) for each in self.documents if _named(each) == name]
+            if self.intent.state == "absent":
+                # The kind is gone, and so are all its objects.
+                self.found.left += [Step(label, "none", removals.ABSENT) for label in labels]
+            else:
+                self._refuse(labels, NotFound(error.message, hint=error.hint, status=404, details=error.details))
+        return sorted(items, key=lambda item: wave(item.target.kind))
+
+    def _is_parent(self, one: Target) -> bool:
+        parent = self.intent.apply_set
+        return (
+            parent is not None
+            and one.kind == CONFIG_MAP
+            and (one.namespace, one.name) == (parent.namespace, parent.name)
+        )
+
+    def _refuse(self, labels: Sequence[str], error: NotFound) -> None:
+        """One error for all the objects that have the same one."""
+        more = f" and {len(labels) - _TOLD} more" if len(labels) > _TOLD else ""
+        error.message = f"{error.message.rstrip('.')}; needed by {', '.join(labels[:_TOLD])}{more}."
+        error.target = labels[0]
+        error.verb = "apply"
+        error.details["objects"] = list(labels[:_KEPT])
+        self.found.errors.append(error)
+
+    # -- what is there -------------------------------------------------------------------------------
+
+    def _read_set(self, items: Iterable[Item]) -> None:
+        if self.intent.apply_set is None:
+            return
+        spaces: dict[Kind, set[str | None]] = {}
+        for item in items:
+            spaces.setdefault(item.target.kind, set()).add(item.target.namespace)
+        self.members = Members(self.client, self.intent.apply_set)
+        self.members.read(spaces, all_kinds=self.intent.prune or self.intent.state == "absent")
+        self.found.parent = self.members.parent
+
+    def _observe(self, items: Sequence[Item]) -> None:
+        """Fill in what is there. An item without it is new, or was left to the rehearsal."""
+        rest: dict[Target, Item] = {}
+        for item in items:
+            member = self.members.found.get(key_of(item.target)) if self.members else None
+            if member is None:
+                rest[item.target] = item
+            else:
+                item.live = member[1]
+        if self.members is not None and self.intent.state == "present" and self.intent.validate:
+            live, _left = read_in_bulk(self.client, rest, widely=of_mesh)
+        else:
+            live = observe(self.client, rest, widely=of_mesh)
+        for one, obj in live.items():
+            rest[one].live = obj
+
+    def _look_for_what_lacks(self, items: Sequence[Item]) -> None:
+        """Kinds that are not served, and namespaces that are missing, for objects of which nothing was found."""
+        seen = {item.target.kind for item in items if item.live is not None}
+        absent = [item for item in items if item.live is None]
+        for kind in served.unserved(self.client, (item.target.kind for item in absent if item.target.kind not in seen)):
+            self._give_up([item for item in absent if item.target.kind == kind], served.why_unserved(self.client, kind))
+        there = {item.target.namespace for item in items if item.live is not None}
+        where = {item.target.namespace for item in absent if item.target.namespace} - there
+        if self.found.parent is not None and self.found.parent.live is None:
+            where.add(self.found.parent.of.namespace)
+        for namespace, problem in self._unusable({name for name in where if name}).items():
+            lacking = [item for item in absent if item.target.namespace == namespace]
+            error = NotFound(
+                f"The namespace {namespace} {problem}.",
+                status=404,
+                hint="Create it first: this module makes no namespaces."
+                if problem == "does not exist"
+                else "Wait until it is gone, and create it anew.",
+                details={"missing_namespace": namespace},
+            )
+            if lacking:
+                self._give_up(lacking, error)
+            elif self.found.parent is not None:
+                self._refuse([f"the set's parent, {CONFIG_MAP.label(namespace, self.found.parent.of.name)}"], error)
+
+    def _give_up(self, items: Sequence[Item], error: NotFound) -> None:
+        fresh = [item for item in items if item.target not in self.found.hopeless]
+        if fresh:
+            self.found.hopeless.update(item.target for item in fresh)
+            self._refuse([item.label for item in fresh], error)
+
+    def _unusable(self, names: set[str]) -> Mapping[str, str]:
+        """What is wrong with namespaces, as far as one may know."""
+        if not names:
+            return {}
+        try:
+            if len(names) >= _LIST_NAMESPACES_FROM:
+                metas = [obj["metadata"] for obj in self.client.list(NAMESPACE, metadata_only=True)]
+            else:
+                got = self.client.many(lambda name: self.client.get(NAMESPACE, name), sorted(names))
+                metas = [obj["metadata"] for obj in got if obj is not None]
+        except Forbidden:
+            return {}
+        found = dict.fromkeys(names - {meta["name"] for meta in metas}, "does not exist")
+        found.update(
+            (meta["name"], "is being deleted")
+            for meta in metas
+            if meta["name"] in names and meta.get("deletionTimestamp")
+        )
+        return dict(sorted(found.items()))
+
+    def _step(self, item: Item) -> Step:
+        if item.live is None:
+            return Step(item.label, "create", "does not exist")
+        if differ.is_applied(item.obj, item.live, self.intent.manager):
+            return Step(item.label, "none", "as desired")
+        return Step(item.label, "update", "may differ")
+
+
+def _named(document: Document) -> tuple[str, str]:
+    return str(document.obj.get("apiVersion") or ""), str(document.obj.get("kind") or "")
+
+
+def _label(document: Document) -> str:
+    meta = document.obj.get("metadata") or {}
+    where = f"{meta['namespace']}/" if meta.get("namespace") else ""
+    return f"{document.obj.get('kind')} {where}{meta.get('name')}"
+
+
+def _problem(kind: Kind, meta: Mapping[str, object]) -> str:
+    if not meta.get("name"):
+        return f"an object of kind {kind.kind} has no `metadata.name`"
+    if kind.namespaced and not meta.get("namespace"):
+        return f"{kind.kind} {meta['name']} has no `metadata.namespace`; `namespace` gives one to all that name none"
+    return ""
