@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -19,6 +19,10 @@ from ._kube.connection import HAS_KUBERNETES, KUBERNETES_IMPORT_ERROR
 
 # Results travel through Ansible's pipes, logs and databases: what a failed run attaches stays readable.
 _LONGEST_MESSAGE = 8_000
+
+# What is told of an option that holds objects: so many of them by name, the rest by number.
+_TOLD = 20
+_LONGEST_NAME = 100
 
 Walk = Callable[[AnsibleModule], dict[str, Any]]
 
@@ -42,6 +46,73 @@ def run_module(module: AnsibleModule, walk: Walk) -> None:
     _warn(module, result.pop("warnings", []))
     result.setdefault("seconds", round(time.monotonic() - started, 2))
     module.exit_json(**result)
+
+
+class QuietModule(AnsibleModule):  # type: ignore[misc]
+    """An AnsibleModule that never tells what the options named in `bodies` hold.
+
+    Those options hold objects, or texts with objects in them, Secrets among them. `params` has them for the walk, as
+    lists, whatever was given. What Ansible logs, and tells back as `invocation` (also when an argument is wrong), has
+    summaries in their place. It also saves Ansible's copying of thousands of objects, when it checks arguments.
+    """
+
+    def __init__(self, *, bodies: Sequence[str], **settings: Any) -> None:
+        self._body_options = tuple(bodies)
+        self._bodies: dict[str, list[Any]] = {}
+        self._told: dict[str, Any] | None = None
+        super().__init__(**settings)
+        self._set_aside()
+        self._told = dict(self.params)
+        self.params.update(self._bodies)
+
+    def exit_json(self, **kwargs: Any) -> None:
+        super().exit_json(**{**self._invocation(), **kwargs})
+
+    def fail_json(self, msg: str, **kwargs: Any) -> None:
+        super().fail_json(msg, **{**self._invocation(), **kwargs})
+
+    def _load_params(self) -> None:
+        # Ansible's own step of reading the arguments; everything that it does with them comes later.
+        super()._load_params()
+        self._set_aside()
+
+    def _set_aside(self) -> None:
+        for name in self._body_options:
+            given = self.params.get(name)
+            if given is not None and name not in self._bodies:
+                self._bodies[name] = list(given) if isinstance(given, (list, tuple)) else [given]
+                self.params[name] = summary(self._bodies[name])
+
+    def _invocation(self) -> dict[str, Any]:
+        told = self._told
+        if told is None:
+            # An argument is wrong. One that is not known may be a misspelt one of ours, with all that it holds.
+            known = {name for option, spec in self.argument_spec.items() for name in (option, *spec.get("aliases", ()))}
+            told = {name: value if name in known else "(not known)" for name, value in self.params.items()}
+        return {"invocation": {"module_args": told}}
+
+
+def summary(bodies: Sequence[Any]) -> list[str]:
+    """What may be told of objects and texts: kinds, names, paths, sizes; bounded."""
+    told = [_summary(body) for body in bodies[:_TOLD]]
+    if len(bodies) > _TOLD:
+        told.append(f"and {len(bodies) - _TOLD} more")
+    return told
+
+
+def _summary(body: Any) -> str:
+    if isinstance(body, str):
+        return f"text of {len(body)} characters"
+    if not isinstance(body, Mapping):
+        return f"a {type(body).__name__}"
+    path, text = body.get("path"), body.get("text")
+    if isinstance(path, str) and isinstance(text, str):
+        return f"{path}: text of {len(text)} characters"
+    meta = body.get("metadata")
+    parts = [meta.get("namespace"), meta.get("name")] if isinstance(meta, Mapping) else []
+    name = "/".join(part for part in parts if isinstance(part, str))
+    kind = body.get("kind")
+    return " ".join(part for part in (kind if isinstance(kind, str) else "object", name) if part)[:_LONGEST_NAME]
 
 
 def _warn(module: AnsibleModule, warnings: list[str]) -> None:
