@@ -25,6 +25,10 @@ class Case:
     throttled: Callable[[], int]
     # What its output must hold to count as a run at all, such as "changed=0".
     expect: str = "failed=0"
+    # Brings the cluster to where the process starts from; not timed.
+    prepare: Callable[[], None] | None = None
+    # Fewer rounds than the others, and no warm-up, for what takes minutes.
+    rounds: int | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +65,10 @@ def measure(cases: Sequence[Case], *, runs: int, say: Callable[[str], None]) -> 
         order = list(cases)
         shift = turn % len(order)
         for case in order[shift:] + order[:shift]:
+            if case.rounds is not None and not 0 <= turn < case.rounds:
+                continue
+            if case.prepare:
+                case.prepare()
             throttled = case.throttled()
             seconds = run_once(case.name, case.command, case.env, case.expect)
             if turn >= 0:

@@ -19,9 +19,9 @@ from types import ModuleType
 
 from . import place
 from .method import measure
-from .parts import mesh
+from .parts import mesh, policy
 
-PARTS: dict[str, ModuleType] = {"mesh": mesh}
+PARTS: dict[str, ModuleType] = {"mesh": mesh, "policy": policy}
 
 
 def machine() -> dict[str, str | int | None]:

@@ -34,7 +34,7 @@ _IDLE_CONTROLLERS = (
 )
 
 
-GOGC = "50"
+GOGC = os.environ.get("MESHWRIGHT_GOGC", "50")
 """Go's programs collect at half again their live heap, not at twice: less memory, and no thrashing as a limit
 would bring it when a test makes thousands of objects."""
 

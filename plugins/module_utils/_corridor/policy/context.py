@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""What the short forms must know of the cluster: each namespace's data plane, and its Services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..._desired.intents.planes import DataPlane, Mode, Planes
+from ..._errors import BadInput
+from ..._intent.policy import PolicyIntent
+from ..._kube.client import Client
+from ..._kube.kinds import NAMESPACE, SERVICE
+from ..live import Obj, Target, observe
+
+_MODE = "istio.io/dataplane-mode"
+_INJECTION = "istio-injection"
+_REVISION = "istio.io/rev"
+_WAYPOINT = "istio.io/use-waypoint"
+_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
+
+
+def named(intent: PolicyIntent) -> set[str]:
+    """The namespaces that short forms are for."""
+    return {str(entry["namespace"]) for entries in intent.families.values() for entry in entries if entry["namespace"]}
+
+
+def offline(intent: PolicyIntent) -> bool:
+    """Whether the task needs no cluster: it only renders, and every data plane it needs is given."""
+    if intent.state != "rendered":
+        return False
+    given = {name for plane in intent.planes for name in plane.namespaces}
+    return any(not plane.namespaces for plane in intent.planes) or named(intent) <= given
+
+
+def planes(client: Client | None, intent: PolicyIntent) -> Planes:
+    """The data planes of the namespaces named, read unless they are given. Raises BadInput for a namespace with both.
+
+    Without a client (offline) only what is given is known.
+    """
+    fallback = next((_given(plane.mode, plane.waypoint, "") for plane in intent.planes if not plane.namespaces), None)
+    found = {
+        name: _given(plane.mode, plane.waypoint, name) for plane in intent.planes for name in plane.namespaces
+    }
+    if client is None:
+        return Planes(found, {}, fallback, intent.istio_namespace)
+    spaces = sorted(named(intent))
+    lists = client.many(lambda name: client.list(SERVICE, name), spaces)
+    services = {(name, each["metadata"]["name"]): each for name, items in zip(spaces, lists, strict=True) for each in items}
+    if fallback is None:
+        unknown = [name for name in spaces if name not in found]
+        live = observe(client, [Target(NAMESPACE, None, name) for name in unknown])
+        for target, obj in live.items():
+            own = {name: each for (space, name), each in services.items() if space == target.name}
+            found[target.name] = plane_of(obj, own)
+    return Planes(found, services, fallback, intent.istio_namespace)
+
+
+def _given(mode: Mode, waypoint: str, namespace: str) -> DataPlane:
+    if waypoint and "/" not in waypoint and namespace:
+        waypoint = f"{namespace}/{waypoint}"
+    return DataPlane(mode, waypoint)
+
+
+def plane_of(namespace: Obj, services: Mapping[str, Obj]) -> DataPlane:
+    """The data plane by the labels of a namespace, and of its Services by name."""
+    meta = namespace["metadata"]
+    labels: Mapping[str, Any] = meta.get("labels") or {}
+    ambient = labels.get(_MODE) == "ambient"
+    injected = labels.get(_INJECTION) == "enabled"
+    if ambient and injected:
+        raise BadInput(
+            f"The namespace {meta['name']} has both {_MODE}=ambient and {_INJECTION}=enabled: "
+            "what its policies expand to cannot be told.",
+            hint="Remove one of the two labels, or say which it is in `data_planes`.",
+        )
+    mode: Mode = "ambient" if ambient else "sidecar" if injected or labels.get(_REVISION) else "none"
+    own = {
+        name: _waypoint(each["metadata"].get("labels") or {}, meta["name"])
+        for name, each in services.items()
+        if _WAYPOINT in (each["metadata"].get("labels") or {})
+    }
+    return DataPlane(mode, _waypoint(labels, meta["name"]), own)
+
+
+def _waypoint(labels: Mapping[str, Any], namespace: str) -> str:
+    name = str(labels.get(_WAYPOINT) or "")
+    if name in ("", "none"):
+        return ""
+    return f"{labels.get(_WAYPOINT_NAMESPACE) or namespace}/{name}"
