@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import Any
 
 from .planes import Planes
-from .texts import Host
+from .texts import Host, dns_label
 from .traffic_model import HeaderRoute, Target, Traffic, is_code
 from .traffic_policy import consistent_hash
 from .traffic_ports import Port, http_ports
@@ -36,6 +36,15 @@ _BY_HAND = (
 def objects(traffic: Traffic, planes: Planes) -> list[Obj]:
     """The host's objects: Services first, then DestinationRules, then HTTPRoutes. Notes what a waypoint cannot do."""
     wrong = traffic.element.wrong
+    if not traffic.host.service:
+        wrong(f"{traffic.host.text} is no Service. Routes of a waypoint to hosts outside are written in `definitions`.")
+        return []
+    if traffic.host.namespace != traffic.namespace:
+        wrong(
+            "a waypoint takes routes from the namespace of its Service only: "
+            f"give `namespace: {traffic.host.namespace}`."
+        )
+        return []
     before = len(traffic.element.complaints.found)
     _refusals(traffic, planes)
     live = planes.service(traffic.namespace, traffic.host.service)
@@ -52,9 +61,11 @@ def objects(traffic: Traffic, planes: Planes) -> list[Obj]:
                 else "is not there to be read: apply it first, or give `selector`."
             )
         )
+    named = {name: f"{traffic.host.service}-{name}" for name in traffic.versions}
+    for name in named.values():
+        traffic.element.read("versions", dns_label, name)
     if len(traffic.element.complaints.found) > before:
         return []
-    named = {name: f"{traffic.host.service}-{name}" for name in traffic.versions}
     found = [_service(traffic, planes, name, selector, ports, live) for name in named]
     if traffic.policy:
         found.append(destination_rule(traffic, traffic.name, traffic.host.text, []))
@@ -66,13 +77,6 @@ def objects(traffic: Traffic, planes: Planes) -> list[Obj]:
 
 def _refusals(traffic: Traffic, planes: Planes) -> None:
     wrong = traffic.element.wrong
-    if not traffic.host.service:
-        wrong(f"{traffic.host.text} is no Service. Routes to hosts outside are written in `definitions`.")
-    elif traffic.host.namespace != traffic.namespace:
-        wrong(
-            "a waypoint takes routes from the namespace of its Service only: "
-            f"give `namespace: {traffic.host.namespace}`."
-        )
     if traffic.gateways:
         wrong(f"`gateways` with `mesh` among them is for sidecars; {traffic.namespace} is ambient: leave `mesh` out.")
     if traffic.fault:
