@@ -21,8 +21,8 @@ class Outcome:
     """Every change of the draft is in exactly one of these lists.
 
     `applied` and `deleted` were done. `failed` were refused, nothing of them was written. Of `unknown` the request
-    went out and no answer came, or what it began was not seen to end. `not_sent` were not tried. After a return: `returned` are back as they were,
-    `not_returned` are {object, reason}. `parent` is the apply set's parent as it was before.
+    went out and no answer came, or what it began was not seen to end. `not_sent` were not tried. After a return:
+    `returned` are back as they were, `not_returned` are {object, reason}. `parent` is the apply set's as it was before.
     """
 
     applied: list[Item] = field(default_factory=list)

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One object among two hundred is refused while they are written: what was written then, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.policy import carry, going_back
+from ansible_collections.meshwright.istio.plugins.module_utils._errors import Rejected
+from ansible_collections.meshwright.istio.plugins.module_utils._kube import kinds
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
+
+from .carrying import Carried, Obj, carried, client_of, config_map, config_maps, draft, values, virtual_service
+from .conftest import Policy
+
+_NAMES = [f"route-{number:02}" for number in range(99)]
+
+
+def two_hundred(namespace: str, value: str, bad: int) -> list[Obj]:
+    """A hundred ConfigMaps, and as many routes, of which one in the middle is refused with a `bad` weight."""
+    routes = [virtual_service(namespace, name, 90, 10, labels={"round": value}) for name in _NAMES]
+    routes.insert(50, virtual_service(namespace, "wrong", bad, 100 - bad, labels={"round": value}))
+    return config_maps(namespace, 100, value) + routes
+
+
+def there(client: Client, namespace: str, value: str) -> set[str]:
+    """The names of what the cluster has with that value."""
+    found = {name for name, held in values(client, namespace).items() if held == value}
+    for obj in client.list(kinds.VIRTUAL_SERVICE, namespace):
+        if (obj["metadata"].get("labels") or {}).get("round") == value:
+            found.add(obj["metadata"]["name"])
+    return found
+
+
+def state(client: Client, namespace: str) -> dict[tuple[str, str], Any]:
+    """All that is to be as it was: values, labels, and who owns which field."""
+    found: dict[tuple[str, str], Any] = {}
+    for kind in (kinds.CONFIG_MAP, kinds.VIRTUAL_SERVICE):
+        for obj in client.list(kind, namespace):
+            meta = obj["metadata"]
+            owners = {
+                (entry["manager"], entry["operation"]): entry["fieldsV1"]
+                for entry in meta["managedFields"]
+                if entry["manager"] != "meshwright-run"
+            }
+            rest = {key: value for key, value in obj.items() if key != "metadata"}
+            annotations = {
+                key: value for key, value in (meta.get("annotations") or {}).items() if key != "meshwright.io/run"
+            }
+            found[kind.kind, meta["name"]] = (rest, meta.get("labels"), annotations, owners)
+    return found
+
+
+def boundary(run: Carried) -> dict[str, int]:
+    return {name: len(getattr(run.outcome, name)) for name in ("applied", "deleted", "failed", "unknown", "not_sent")}
+
+
+@pytest.mark.parametrize("on_error", ["stop", "continue"])
+def test_the_boundary_is_exact_and_the_next_run_completes(policy: Policy, on_error: Any) -> None:
+    client, namespace = client_of(policy.cluster), policy.namespace()
+    name = ("shop", namespace)
+    carried(client, [config_map(namespace, "old", "0")], apply_set=name)
+
+    run = carried(client, two_hundred(namespace, "1", -3), apply_set=name, validate=False, on_error=on_error)
+    counts = boundary(run)
+    assert sum(counts.values()) == 201
+    assert run.labels("failed") == {"wrong"}
+    assert run.labels("applied") == there(client, namespace, "1")
+    assert counts["unknown"] == counts["deleted"] == 0
+    # What the set no longer has stays until all that it has is there.
+    assert "old" in run.labels("not_sent")
+    assert values(client, namespace)["old"] == "0"
+    if on_error == "continue":
+        assert (counts["applied"], counts["not_sent"]) == (199, 1)
+    else:
+        assert counts["not_sent"] > 2
+        assert not there(client, namespace, "1") & run.labels("not_sent")
+
+    error = carry.failure(run.outcome, run.intent)
+    assert isinstance(error, Rejected)
+    assert f"Of 201 changes {counts['applied']} written, 0 deleted, 1 failed" in str(error)
+    assert "weight -3 < 0" in str(error)
+    told = error.details["boundary"]
+    assert {key: told[key]["count"] for key in counts} == counts
+    assert len(told["applied"]["objects"]) == 50
+    assert told["failed"]["objects"] == [f"VirtualService {namespace}/wrong"]
+
+    again = carried(client, two_hundred(namespace, "1", 3), apply_set=name)
+    assert again.outcome.complete
+    assert again.labels("applied") == run.labels("failed") | (run.labels("not_sent") - {"old"})
+    assert again.labels("deleted") == {"old"}
+    assert len(there(client, namespace, "1")) == 200
+    assert not draft(client, two_hundred(namespace, "1", 3), apply_set=name).draft.changes
+
+
+def test_return_puts_back_what_the_set_had(policy: Policy) -> None:
+    """Updated objects have their old values and owners, new ones are gone, and the next run finds nothing to do."""
+    client, namespace = client_of(policy.cluster), policy.namespace()
+    name = ("shop", namespace)
+    first = [one for one in two_hundred(namespace, "1", 3) if one["metadata"]["name"] not in ("c-000", "route-00")]
+    assert carried(client, first, apply_set=name).outcome.complete
+    before = state(client, namespace)
+
+    run = carried(client, two_hundred(namespace, "2", -3), apply_set=name, validate=False, on_error="return")
+    assert len(there(client, namespace, "2")) > 1
+    going_back.go_back(client, run.draft, run.outcome, run.intent)
+    assert run.outcome.not_returned == []
+    assert len(run.outcome.returned) == len(run.outcome.applied)
+    assert state(client, namespace) == before
+    assert not draft(client, first, apply_set=name).draft.changes
+
+
+def test_return_makes_again_what_was_pruned(policy: Policy) -> None:
+    """As after an apply that was written whole and then not accepted."""
+    client, namespace = client_of(policy.cluster), policy.namespace()
+    name = ("shop", namespace)
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "reviews", "namespace": namespace},
+        "spec": {"selector": {"app": "reviews"}, "ports": [{"port": 80, "name": "http"}]},
+    }
+    first = [config_map(namespace, "old"), virtual_service(namespace, "old", 100), service]
+    carried(client, first, apply_set=name)
+    # Others have a part in it too.
+    policy.kubectl("-n", namespace, "label", "configmap", "old", "team=a")
+    policy.kubectl("-n", namespace, "annotate", "service", "reviews", "owner=b")
+    before = state(client, namespace)
+    address = policy.kubectl.json("-n", namespace, "get", "service", "reviews")["spec"]["clusterIP"]
+
+    run = carried(client, [config_map(namespace, "new")], apply_set=name, on_error="return")
+    assert (run.labels("deleted"), set(values(client, namespace))) == ({"old", "reviews"}, {"new"})
+    going_back.go_back(client, run.draft, run.outcome, run.intent)
+    assert {entry["reason"] for entry in run.outcome.not_returned} == {"It was created again, with a new uid."}
+    assert len(run.outcome.not_returned) == 3
+    assert state(client, namespace) == before
+    again = policy.kubectl.json("-n", namespace, "get", "service", "reviews")
+    assert (again["spec"]["clusterIP"], again["metadata"]["annotations"]["owner"]) == (address, "b")
+    assert not draft(client, first, apply_set=name).draft.changes
+
+
+def test_return_gives_back_what_was_taken_by_force(policy: Policy) -> None:
+    """Values and owners: the other manager's next apply finds its fields its own."""
+    client, namespace = client_of(policy.cluster), policy.namespace()
+    theirs = [config_map(namespace, "a", "theirs"), virtual_service(namespace, "b", 100)]
+    for one in theirs:
+        client.apply(one, manager="argocd-controller")
+    before = state(client, namespace)
+    ours = [config_map(namespace, "a", "ours", labels={"new": "1"}), virtual_service(namespace, "b", 50, 50)]
+
+    run = carried(client, ours, force_conflicts=True, on_error="return")
+    assert values(client, namespace) == {"a": "ours"}
+    going_back.go_back(client, run.draft, run.outcome, run.intent)
+    assert run.outcome.not_returned == []
+    assert state(client, namespace) == before
+
+
+def test_return_leaves_what_someone_changed_since(policy: Policy) -> None:
+    client, namespace = client_of(policy.cluster), policy.namespace()
+    name = ("shop", namespace)
+    carried(client, [config_map(namespace, each) for each in ("changed", "gone", "kept")], apply_set=name)
+    desired = [config_map(namespace, each, "2") for each in ("changed", "gone", "kept", "new", "remade")]
+    run = carried(client, desired, apply_set=name, on_error="return")
+    policy.kubectl("-n", namespace, "patch", "configmap", "changed", "-p", '{"data":{"value":"3"}}')
+    policy.kubectl("-n", namespace, "delete", "configmap", "gone", "remade", "new")
+    policy.kubectl("-n", namespace, "create", "configmap", "remade")
+
+    going_back.go_back(client, run.draft, run.outcome, run.intent)
+    reasons = {entry["object"].partition("/")[2]: entry["reason"] for entry in run.outcome.not_returned}
+    assert reasons == {
+        "changed": "Someone changed it since.",
+        "gone": "Someone deleted it since.",
+        "remade": "Someone made it anew since.",
+    }
+    assert values(client, namespace) == {"changed": "3", "kept": "1"}
+    assert {label.partition("/")[2] for label in run.outcome.returned} == {"kept", "new"}
+
+
+def test_return_is_stopped_by_another_run_of_the_set(policy: Policy) -> None:
+    client, namespace = client_of(policy.cluster), policy.namespace()
+    name = ("shop", namespace)
+    run = carried(client, [config_map(namespace, "a", "1")], apply_set=name, on_error="return")
+    carried(client, [config_map(namespace, "a", "2")], apply_set=name)
+    going_back.go_back(client, run.draft, run.outcome, run.intent)
+    ((entry),) = run.outcome.not_returned
+    assert "Another run wrote the apply set" in entry["reason"]
+    assert values(client, namespace) == {"a": "2"}
+
+
+def test_a_status_that_is_written_meanwhile_is_no_change(policy: Policy) -> None:
+    """istiod writes conditions on what it accepts, which moves the resourceVersion."""
+    client, namespace = client_of(policy.cluster), policy.namespace("ambient")
+    allow: Obj = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "allow", "namespace": namespace},
+        "spec": {"action": "ALLOW", "rules": [{"from": [{"source": {"namespaces": ["a"]}}]}]},
+    }
+    carried(client, [allow])
+    wider = {**allow, "spec": {**allow["spec"], "rules": [{"from": [{"source": {"namespaces": ["a", "b"]}}]}]}}
+    other = {**allow, "metadata": {**allow["metadata"], "name": "other"}}
+    run = carried(client, [wider, other])
+    for each in ("allow", "other"):
+        policy.kubectl("-n", namespace, "wait", "authorizationpolicy", each, "--for=condition=ZtunnelAccepted")
+    going_back.go_back(client, run.draft, run.outcome, run.intent)
+    assert run.outcome.not_returned == []
+    (left,) = client.list(kinds.AUTHORIZATION_POLICY, namespace)
+    assert (left["metadata"]["name"], left["spec"]) == ("allow", allow["spec"])
