@@ -165,7 +165,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             named: Any = element
             more: Any = {}
             if isinstance(element, Mapping):
-                named, more = element.get("path"), element.get("vars") or {}
+                named, more = element.get("path"), element.get("vars", {})
                 if not isinstance(more, Mapping) or element.keys() - {"path", "vars"}:
                     raise _Refused(f"`template[{at}]` has to be a path, or a mapping of `path` and `vars`.")
             if not isinstance(named, str) or not named:
