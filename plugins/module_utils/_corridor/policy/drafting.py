@@ -20,7 +20,7 @@ from ..._desired.policy.model import Document
 from ..._errors import BadInput, Forbidden, NotFound
 from ..._intent.policy import PolicyIntent
 from ..._kube.client import Client
-from ..._kube.kinds import CONFIG_MAP, NAMESPACE, Kind
+from ..._kube.kinds import CONFIG_MAP, NAMESPACE, NETWORK_POLICY, SERVICE_ACCOUNT, Kind
 from .. import differ
 from ..collecting import without_collecting
 from ..items import Item, applicable, raise_all
@@ -35,8 +35,9 @@ _TOLD = 5
 _KEPT = 50
 # From so many namespaces one LIST of all their names is cheaper than a GET of each.
 _LIST_NAMESPACES_FROM = 4
-# These groups' objects may be read of all namespaces at once: there are few of them, and none is secret.
+# These may be read of all namespaces at once: clusters hold few of them, they are small, and none is secret.
 _MESH_GROUPS = (".istio.io", "gateway.networking.k8s.io")
+_SMALL = (NETWORK_POLICY, SERVICE_ACCOUNT)
 
 
 def draft(client: Client, documents: Sequence[Document], intent: PolicyIntent) -> Draft:
@@ -52,9 +53,8 @@ def draft(client: Client, documents: Sequence[Document], intent: PolicyIntent) -
     return found
 
 
-def of_mesh(kind: Kind) -> bool:
-    """Whether the kind is one of Istio's or of the Gateway API."""
-    return kind.group.endswith(_MESH_GROUPS)
+def _widely(kind: Kind) -> bool:
+    return kind.group.endswith(_MESH_GROUPS) or kind in _SMALL
 
 
 class _Drafting:
@@ -168,9 +168,9 @@ class _Drafting:
             else:
                 item.live = member[1]
         if self.members is not None and self.intent.state == "present" and self.intent.validate:
-            live, _left = read_in_bulk(self.client, rest, widely=of_mesh)
+            live, _left = read_in_bulk(self.client, rest, widely=_widely)
         else:
-            live = observe(self.client, rest, widely=of_mesh)
+            live = observe(self.client, rest, widely=_widely)
         for one, obj in live.items():
             rest[one].live = obj
 

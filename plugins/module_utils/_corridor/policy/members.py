@@ -72,9 +72,9 @@ class Members:
 
         Raises GuardRefused when the ConfigMap of the parent's name is not the parent of a set of ours.
         """
-        calls: list[Callable[[], None]] = [self._read_parent]
-        calls += [partial(self._list, kind, spaces) for kind, spaces in wanted.items()]
-        self.client.many(lambda call: call(), calls)
+        # First, so that a run that writes the set meanwhile shows: by the parent's resourceVersion.
+        self._read_parent()
+        self.client.many(lambda kind: self._list(kind, wanted[kind]), wanted)
         if not all_kinds:
             return
         named = self.parent.scope
@@ -83,6 +83,7 @@ class Members:
         asked = {(kind.group, kind.kind): kind for kind in wanted}
         kinds = served.served_kinds(self.client, named.kinds - self.kinds, asked)
         spaces = {*named.namespaces, self.parent.of.namespace}
+        calls: list[Callable[[], None]]
         calls = [partial(self._list, kind, spaces) for kind in kinds.values() if kind not in self._by_namespace]
         calls += [partial(self._list_by_namespace, kind, spaces) for kind in self._by_namespace]
         self.client.many(lambda call: call(), calls)

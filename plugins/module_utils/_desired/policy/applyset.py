@@ -32,9 +32,9 @@ _NAMESPACES = "applyset.kubernetes.io/additional-namespaces"
 TOOL = "meshwright.istio"
 
 
-def set_id(name: str, namespace: str) -> str:
-    """The id of the set whose parent is this ConfigMap."""
-    digest = hashlib.sha256(f"{name}.{namespace}.ConfigMap.".encode()).digest()
+def set_id(name: str, namespace: str, *, kind: str = "ConfigMap") -> str:
+    """The id of the set whose parent is this object of a kind of the core group."""
+    digest = hashlib.sha256(f"{name}.{namespace}.{kind}.".encode()).digest()
     return f"applyset-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}-v1"
 
 
