@@ -115,9 +115,7 @@ def figures(timed: Mapping[str, Timed]) -> dict[str, float]:
     return {**{name: round(value, 3) for name, value in found.items()}, **_peak}
 
 
-def _case(
-    state: State, name: str, command: list[str], prepare: Callable[[], Any] | None = None, **more: Any
-) -> Case:
+def _case(state: State, name: str, command: list[str], prepare: Callable[[], Any] | None = None, **more: Any) -> Case:
     return Case(name, command, place.environment(state), place.throttled(state), prepare=prepare, **more)
 
 

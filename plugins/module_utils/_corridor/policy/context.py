@@ -8,14 +8,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._desired.intents.planes import DataPlane, Mode, Planes
-from ..._errors import BadInput
+from ..._desired.policy.model import Document
+from ..._errors import BadInput, Forbidden
 from ..._intent.policy import PolicyIntent
 from ..._kube.client import Client
-from ..._kube.kinds import NAMESPACE, SERVICE
+from ..._kube.kinds import CRD, NAMESPACE, SERVICE
 from ..live import Obj, Target, observe
 
 _MODE = "istio.io/dataplane-mode"
@@ -38,27 +39,56 @@ def offline(intent: PolicyIntent) -> bool:
     return any(not plane.namespaces for plane in intent.planes) or named(intent) <= given
 
 
-def planes(client: Client | None, intent: PolicyIntent) -> Planes:
+def planes(client: Client | None, intent: PolicyIntent, written: Sequence[Document] = ()) -> Planes:
     """The data planes of the namespaces named, read unless they are given. Raises BadInput for a namespace with both.
 
-    Without a client (offline) only what is given is known.
+    Services among the task's own objects (`written`) count as there. Without a client (offline) only what is given is
+    known.
     """
     fallback = next((_given(plane.mode, plane.waypoint, "") for plane in intent.planes if not plane.namespaces), None)
-    found = {
-        name: _given(plane.mode, plane.waypoint, name) for plane in intent.planes for name in plane.namespaces
-    }
+    found = {name: _given(plane.mode, plane.waypoint, name) for plane in intent.planes for name in plane.namespaces}
+    given = _services(written, intent.namespace)
     if client is None:
-        return Planes(found, {}, fallback, intent.istio_namespace)
+        return Planes(found, given, fallback, intent.istio_namespace)
     spaces = sorted(named(intent))
     lists = client.many(lambda name: client.list(SERVICE, name), spaces)
-    services = {(name, each["metadata"]["name"]): each for name, items in zip(spaces, lists, strict=True) for each in items}
+    services = {
+        (name, each["metadata"]["name"]): each for name, items in zip(spaces, lists, strict=True) for each in items
+    }
+    services.update(given)
     if fallback is None:
         unknown = [name for name in spaces if name not in found]
         live = observe(client, [Target(NAMESPACE, None, name) for name in unknown])
         for target, obj in live.items():
             own = {name: each for (space, name), each in services.items() if space == target.name}
             found[target.name] = plane_of(obj, own)
-    return Planes(found, services, fallback, intent.istio_namespace)
+    return Planes(found, services, fallback, intent.istio_namespace, _route_fields(client, intent))
+
+
+def _services(written: Sequence[Document], namespace: str | None) -> dict[tuple[str, str], Obj]:
+    """The Services among a task's own objects, which may not be checked yet, by namespace and name."""
+    found = {}
+    for document in written:
+        obj, meta = document.obj, document.obj.get("metadata")
+        if obj.get("kind") == "Service" and obj.get("apiVersion") == "v1" and isinstance(meta, dict):
+            found[(str(meta.get("namespace") or namespace), str(meta.get("name")))] = obj
+    return found
+
+
+def _route_fields(client: Client, intent: PolicyIntent) -> frozenset[str] | None:
+    """What an HTTPRoute's rules may have. Asked only for retries, which not every channel of the Gateway API knows."""
+    if not any(entry.get("retries") for entry in intent.families.get("traffic") or ()):
+        return None
+    try:
+        crd = client.get(CRD, "httproutes.gateway.networking.k8s.io")
+    except Forbidden:
+        return None
+    found: frozenset[str] = frozenset()
+    for version in crd["spec"]["versions"] if crd else ():
+        if version["name"] == "v1":
+            spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+            found = frozenset(spec["properties"]["rules"]["items"]["properties"])
+    return found
 
 
 def _given(mode: Mode, waypoint: str, namespace: str) -> DataPlane:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..._intent.policy import PolicyIntent
 from ..live import Target
-from ..plan import Plan
+from ..plan import Plan, Step
 from .acceptance import Accepted, accepted_now
 from .draft import Draft
 from .findings import Finding
@@ -29,6 +29,11 @@ def counts(draft: Draft) -> dict[str, int]:
     """How many objects were created, updated, deleted, unchanged, and left alone."""
     found = Counter(_COUNTED.get(item.step.action, "updated") for item in (*draft.items, *draft.removals))
     return {**{name: found[name] for name in _COUNTED.values()}, "left": len(draft.left)}
+
+
+def _entry(step: Step) -> dict[str, Any]:
+    told = step.summary()
+    return {"object": told.pop("step"), **told}
 
 
 def result(
@@ -49,8 +54,7 @@ def result(
         if not intent.full and len(objects) >= _OBJECTS:
             left_out += 1
             continue
-        entry = item.step.summary()
-        entry["object"] = entry.pop("step")
+        entry = _entry(item.step)
         if origin := draft.origins.get(item.target):
             entry["origin"] = origin
         word = (accepted or {}).get(item.target)
@@ -59,10 +63,7 @@ def result(
         if word is not None:
             entry["acceptance"] = word.shown()
         objects.append(entry)
-    for step in draft.left:
-        entry = step.summary()
-        entry["object"] = entry.pop("step")
-        objects.append(entry)
+    objects += [_entry(step) for step in draft.left]
     changing = Plan([step for step in draft.steps if step.changes])
     table = Plan(changing.steps[:_ROWS]).table() if changing.steps else []
     if len(changing.steps) > _ROWS:

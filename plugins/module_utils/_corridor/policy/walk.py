@@ -68,10 +68,8 @@ def _walk(
 def _desired(intent: PolicyIntent, written: list[Document], client: Client | None) -> list[Document]:
     """All objects that the task names, as they are to be sent."""
     if any(intent.families.values()):
-        written = [*written, *expand(intent.families, context.planes(client, intent))]
-    return reading.finish(
-        written, namespace=intent.namespace, labels=intent.labels, annotations=intent.annotations
-    )
+        written = [*written, *expand(intent.families, context.planes(client, intent, written))]
+    return reading.finish(written, namespace=intent.namespace, labels=intent.labels, annotations=intent.annotations)
 
 
 def _failed(error: MeshError, client: Client, draft: Draft, outcome: Outcome, intent: PolicyIntent) -> MeshError:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..._errors import BadInput
@@ -41,19 +41,24 @@ class Planes:
     """What was read of the namespaces that the short forms name, or was given for rendering offline.
 
     `services` are live Services by (namespace, name), empty offline. `fallback` is what was given for all namespaces
-    that are not in `found`. `root` is the mesh's root namespace, where mesh-wide policy lives. `experimental_routes`
-    says whether HTTPRoutes are those of the Gateway API's experimental channel; None where nobody looked.
+    that are not in `found`. `root` is the mesh's root namespace, where mesh-wide policy lives. `route_fields`
+    are those that an HTTPRoute's rule may have, by its CRD's channel and version; None where nobody looked.
     """
 
     found: Mapping[str, DataPlane] = field(default_factory=dict)
     services: Mapping[tuple[str, str], Obj] = field(default_factory=dict)
     fallback: DataPlane | None = None
     root: str = "istio-system"
-    experimental_routes: bool | None = None
+    route_fields: frozenset[str] | None = None
 
     def of(self, namespace: str) -> DataPlane:
         """The namespace's data plane. Raises BadInput when it is not known."""
-        plane = self.found.get(namespace, self.fallback)
+        plane = self.found.get(namespace)
+        if plane is None and self.fallback is not None:
+            plane = self.fallback
+            if plane.waypoint and "/" not in plane.waypoint:
+                # Given for all namespaces: each has one of this name.
+                plane = replace(plane, waypoint=f"{namespace}/{plane.waypoint}")
         if plane is None:
             raise BadInput(
                 f"The data plane of the namespace {namespace} is not known.",
