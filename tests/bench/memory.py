@@ -18,7 +18,7 @@ _EVERY = 0.02
 def peak(
     command: Sequence[str], env: Mapping[str, str], *, prepare: Callable[[], None] | None = None
 ) -> dict[str, float]:
-    """`peak_rss_mb`: resident pages, those that forks share counted once for each; `peak_pss_mb`: counted once in all."""
+    """`peak_rss_mb`: resident pages, what forks share counted for each; `peak_pss_mb`: what they share counted once."""
     if prepare:
         prepare()
     rss = pss = 0

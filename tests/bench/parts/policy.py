@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 import yaml
+
 from tests.harness import cluster
 from tests.harness.state import State
 from tests.integration.support import modules
