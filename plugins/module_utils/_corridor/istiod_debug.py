@@ -94,8 +94,18 @@ def read_sync(client: Client, namespace: str, revision: str, deadline: Deadline)
 
     Raises Forbidden naming the verb on pods/portforward; an istiod that does not answer is told in its `error`.
     """
-    pods = client.list(POD, namespace, labels=f"app=istiod,istio.io/rev={revision}")
-    names = sorted(pod["metadata"]["name"] for pod in pods if readiness(pod).ready)
+    return ask(client, namespace, ready_istiods(client, namespace, revision), deadline)
+
+
+def ready_istiods(client: Client, namespace: str, revision: str | None = None) -> list[dict[str, Any]]:
+    """The Ready istiod pods of a revision, or of every revision."""
+    labels = "app=istiod" + (f",istio.io/rev={revision}" if revision else "")
+    return [pod for pod in client.list(POD, namespace, labels=labels) if readiness(pod).ready]
+
+
+def ask(client: Client, namespace: str, pods: Iterable[dict[str, Any]], deadline: Deadline) -> list[ReplicaSync]:
+    """What these istiod pods say, by name, asked in parallel. Raises as `read_sync`."""
+    names = sorted(pod["metadata"]["name"] for pod in pods)
     return client.many(lambda name: _ask(client, namespace, name, deadline), names)
 
 
@@ -203,6 +213,17 @@ def judge_sync(
         connected,
         **lists,
     )
+
+
+def told_since(replicas: Sequence[ReplicaSync], before: Sequence[ReplicaSync]) -> set[str]:
+    """Ids of the proxies that istiod has sent something to since the look `before`."""
+    then = {(proxy.id, one.name): one.sent for proxy in _proxies(before) for one in proxy.types}
+    return {
+        proxy.id
+        for proxy in _proxies(replicas)
+        for one in proxy.types
+        if one.sent and one.sent != then.get((proxy.id, one.name))
+    }
 
 
 def watch_sync(

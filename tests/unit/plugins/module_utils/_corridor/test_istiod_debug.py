@@ -18,6 +18,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._corridor.istiod_
     TypeSync,
     judge_sync,
     parse_sync,
+    told_since,
     watch_sync,
 )
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Deadline
@@ -164,3 +165,10 @@ def test_without_time_to_wait_a_second_look_is_taken_where_it_decides(
     assert watch_sync(client, "istio-system", "v2", Deadline(0), pause=0).status == status
     assert len(asked) == taken
     assert min(asked) >= 10
+
+
+def test_who_was_sent_something_since() -> None:
+    before = replicas(proxy("web-1.demo", "2"), proxy("web-2.demo", "2"))
+    now = replicas(proxy("web-1.demo", "3", "2"), proxy("web-2.demo", "2"), proxy("web-3.demo", "1"))
+    assert told_since(now, before) == {"web-1.demo", "web-3.demo"}
+    assert told_since(before, before) == set()
