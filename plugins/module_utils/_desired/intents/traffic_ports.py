@@ -32,9 +32,9 @@ class Port:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Port:
-        """From a live Service's."""
+        """From a Service's."""
         return cls(
-            int(given["port"]),
+            given["port"],
             given.get("name") or "",
             given.get("protocol") or "TCP",
             given.get("targetPort") or 0,
@@ -57,6 +57,12 @@ class Port:
         return self.protocol == "TCP" and said not in _NOT_HTTP and not (not said and self.port in _TCP_PORTS)
 
 
+def ports_of(service: Mapping[str, Any]) -> list[Port]:
+    """The ports of a Service, which may be one that nobody has checked yet."""
+    given = (service.get("spec") or {}).get("ports") or ()
+    return [Port.of(each) for each in given if isinstance(each, Mapping) and isinstance(each.get("port"), int)]
+
+
 def http_ports(traffic: Traffic, live: Mapping[str, Any] | None) -> list[Port]:
     """The ports that the host's routes are for: `port`, or all that may speak HTTP. Notes it when there are none.
 
@@ -70,7 +76,7 @@ def http_ports(traffic: Traffic, live: Mapping[str, Any] | None) -> list[Port]:
                 " `selector`."
             )
         return [Port(traffic.port, "http")]
-    ports = [Port.of(each) for each in live["spec"].get("ports") or ()]
+    ports = ports_of(live)
     found = [port for port in ports if (port.port == traffic.port if traffic.port else port.http)]
     if not found:
         listed = ", ".join(f"{port.port} {port.app_protocol or port.name}".strip() for port in ports) or "none"

@@ -20,7 +20,7 @@ from .planes import Planes
 from .texts import Host, dns_label
 from .traffic_model import HeaderRoute, Target, Traffic, is_code
 from .traffic_policy import consistent_hash
-from .traffic_ports import Port, http_ports
+from .traffic_ports import Port, http_ports, ports_of
 from .traffic_sidecar import destination_rule
 
 Obj = dict[str, Any]
@@ -50,7 +50,7 @@ def objects(traffic: Traffic, planes: Planes) -> list[Obj]:
     live = planes.service(traffic.namespace, traffic.host.service)
     ports = http_ports(traffic, live)
     selector = traffic.selector or ((live or {}).get("spec") or {}).get("selector") or {}
-    if live and live["spec"].get("type") == "ExternalName":
+    if live and (live.get("spec") or {}).get("type") == "ExternalName":
         wrong(f"the Service {traffic.host.service} is an ExternalName, whose traffic passes no waypoint.")
     elif traffic.versions and not selector:
         wrong(
@@ -93,11 +93,11 @@ def _refusals(traffic: Traffic, planes: Planes) -> None:
 
 def _refuse_retries(traffic: Traffic, planes: Planes) -> None:
     assert traffic.retries is not None
-    if planes.experimental_routes is False:
+    if planes.route_fields is not None and "retry" not in planes.route_fields:
         traffic.element.wrong(
-            "`retries`: an HTTPRoute says them in `retry`, which only the Gateway API's experimental channel has; the "
-            "standard one is installed. Install the experimental CRDs, or leave `retries` out: a waypoint retries "
-            f"twice what failed to connect. {_BY_HAND}"
+            "`retries`: an HTTPRoute says them in `retry`, which the installed CRDs of the Gateway API do not have: it "
+            "is of the experimental channel. Install that, or leave `retries` out: a waypoint retries twice what "
+            f"failed to connect. {_BY_HAND}"
         )
     unsaid = [
         text for text in traffic.retries.retry_on if text not in _ALWAYS and text not in _CODES and not is_code(text)
@@ -144,7 +144,7 @@ def _service(
         metadata["labels"] = {"istio.io/use-waypoint": name}
         if space != traffic.namespace:
             metadata["labels"]["istio.io/use-waypoint-namespace"] = space
-    all_ports = [Port.of(each) for each in live["spec"]["ports"]] if live else ports
+    all_ports = ports_of(live) if live else ports
     spec = {
         "ports": [port.obj() for port in all_ports],
         "selector": {**selector, **traffic.versions[version]},
@@ -221,5 +221,5 @@ def _backend(traffic: Traffic, planes: Planes, target: Target, port: Port) -> Ob
 
 
 def _only_port(planes: Planes, host: Host) -> int:
-    ports = ((planes.service(host.namespace, host.service) or {}).get("spec") or {}).get("ports") or []
-    return int(ports[0]["port"]) if len(ports) == 1 else 0
+    ports = ports_of(planes.service(host.namespace, host.service) or {})
+    return ports[0].port if len(ports) == 1 else 0

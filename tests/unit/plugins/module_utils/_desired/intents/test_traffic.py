@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.intents.expand import expand
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.intents.planes import DataPlane, Planes
 
-from .traffic_entries import HTTP, REVIEWS, SIDECAR, WAYPOINT, elements, expanded, planes, refused, service
+from .traffic_entries import HTTP, REVIEWS, SIDECAR, STANDARD, WAYPOINT, elements, expanded, planes, refused, service
 
 CANARY = {"v1": 90, "v2": 10}
 HASH = {"consistent_hash": {"use_source_ip": True}}
@@ -105,7 +105,7 @@ def test_what_is_wrong_on_any_data_plane(more: dict[str, Any], words: str) -> No
     ],
 )
 def test_what_a_waypoint_cannot_do(more: dict[str, Any], words: str) -> None:
-    known = planes(DataPlane("ambient", "shop/waypoint"), experimental_routes=True)
+    known = planes(DataPlane("ambient", "shop/waypoint"), route_fields=STANDARD | {"retry"})
     lines = refused(known, {"host": "reviews", **more})
     assert any(words in line for line in lines), lines
     assert len(lines) == 1, "an order that makes no difference is no mistake"
@@ -177,7 +177,7 @@ def test_gateways_alone_need_no_data_plane(mode: Any) -> None:
 
 
 def test_each_port_that_may_speak_http_has_a_route_of_its_own() -> None:
-    ports = [
+    ports: list[dict[str, Any]] = [
         HTTP,
         {"name": "grpc-api", "port": 9090, "targetPort": "grpc"},
         {"name": "extra", "port": 9091, "appProtocol": "kubernetes.io/h2c"},
@@ -265,8 +265,8 @@ def test_nothing_is_shared_between_objects() -> None:
     assert found[3]["spec"]["trafficPolicy"]["loadBalancer"]
 
 
-@pytest.mark.parametrize("known", [None, True])
-def test_retries_of_a_waypoint_are_refused_only_where_their_field_is_known_to_be_missing(known: bool | None) -> None:
+@pytest.mark.parametrize("known", [None, STANDARD | {"retry"}])
+def test_retries_of_a_waypoint_are_refused_only_where_their_field_is_known_to_be_missing(known: frozenset[str] | None) -> None:
     element = {"host": "reviews", "retries": {"attempts": 2, "retry_on": ["retriable-4xx", "500"]}}
-    (route,) = expanded(planes(WAYPOINT, experimental_routes=known), element)
+    (route,) = expanded(planes(WAYPOINT, route_fields=known), element)
     assert route["spec"]["rules"][0]["retry"] == {"attempts": 2, "codes": [409, 500]}

@@ -17,6 +17,8 @@ from ansible_collections.meshwright.istio.plugins.module_utils._intent.policy_tr
 
 SIDECAR = DataPlane("sidecar")
 WAYPOINT = DataPlane("ambient", "shop/waypoint")
+# What a rule may have in the Gateway API's standard channel; the experimental one adds `retry`.
+STANDARD = frozenset({"backendRefs", "filters", "matches", "name", "timeouts"})
 
 
 def service(name: str, *ports: Mapping[str, Any], **spec: Any) -> dict[str, Any]:

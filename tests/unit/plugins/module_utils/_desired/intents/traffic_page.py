@@ -14,15 +14,15 @@ from typing import Any
 import yaml
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.intents.planes import DataPlane, Planes
 
-from .traffic_entries import SIDECAR, WAYPOINT, planes
+from .traffic_entries import SIDECAR, STANDARD, WAYPOINT, planes
 
 PAGE = Path(__file__).parents[6] / "docs" / "intents" / "traffic.md"
 ASKED = "Asked for"
 PLANES: dict[str, Planes] = {
     "With sidecars": planes(SIDECAR),
     "At gateways": planes(WAYPOINT),
-    "Behind a waypoint": planes(WAYPOINT, experimental_routes=False),
-    "Behind a waypoint, with the experimental channel": planes(WAYPOINT, experimental_routes=True),
+    "Behind a waypoint": planes(WAYPOINT, route_fields=STANDARD),
+    "Behind a waypoint, with the experimental channel": planes(WAYPOINT, route_fields=STANDARD | {"retry"}),
     "In ambient without a waypoint": planes(DataPlane("ambient")),
     "Not in the mesh": planes(DataPlane("none")),
 }
