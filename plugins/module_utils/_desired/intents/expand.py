@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..policy.model import Document
-from . import traffic
+from . import egress, gateways, limits, security, telemetry, traffic
 from .planes import Planes
 
 Entries = Sequence[Mapping[str, Any]]
@@ -22,6 +22,11 @@ Expand = Callable[[Entries, Planes], list[Document]]
 
 FAMILIES: dict[str, Expand] = {
     "traffic": traffic.expand,
+    "security": security.expand,
+    "limits": limits.expand,
+    "gateways": gateways.expand,
+    "egress": egress.expand,
+    "telemetry": telemetry.expand,
 }
 
 

@@ -12,7 +12,7 @@ support EnvoyFilters, so that they are made there only where the element accepts
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,14 +29,20 @@ _REFERENCED = "envoyfilter.istio.io/referenced-services"
 Entry = dict[str, Any]
 
 
+# Where a proxy reads requests. The third listener of one that speaks HBONE, connect_terminate, must be left alone: it
+# would count tunnels, and a client whose tunnel is refused sees a broken connection, no 429.
+_INSIDE: dict[str, Any] = {"name": "main_internal"}
+_SIDECAR = ({"name": "virtualInbound"}, _INSIDE)
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Which proxies, and where in them: `chains` are the only filter chains meant, none for all."""
+    """Which proxies, and at which of their listeners (an EnvoyFilter's `match.listener`, less the filter)."""
 
     namespace: str
     select: Mapping[str, Any]
     context: str
-    chains: tuple[str, ...] = ()
+    listeners: Sequence[Mapping[str, Any]] = ({},)
     waypoint: bool = False
 
     @property
@@ -102,10 +108,11 @@ def _reach(element: Element, entry: Entry, planes: Planes, namespace: str) -> Re
         return None
     if plane.mode == "ambient":
         return _ambient(element, entry, plane, planes, namespace)
-    labels = proxies.labels_of(element, entry, planes, namespace)
-    if labels is None:
+    selected = proxies.labels_of(element, entry, planes, namespace)
+    if selected is None:
         return None
-    return Reach(namespace, {"workloadSelector": {"labels": labels}} if labels else {}, "SIDECAR_INBOUND")
+    select = {"workloadSelector": {"labels": selected}} if selected else {}
+    return Reach(namespace, select, "SIDECAR_INBOUND", _SIDECAR)
 
 
 def _ambient(element: Element, entry: Entry, plane: DataPlane, planes: Planes, namespace: str) -> Reach | None:
@@ -155,7 +162,9 @@ def _waypoint(element: Element, entry: Entry, waypoint: str, chains: tuple[str, 
         )
         return None
     namespace, _slash, name = waypoint.partition("/")
-    return Reach(namespace, {"targetRefs": [proxies.target("Gateway", name)]}, "SIDECAR_INBOUND", chains, waypoint=True)
+    listeners = [{**_INSIDE, "filterChain": {"name": chain}} for chain in chains] or [_INSIDE]
+    select = {"targetRefs": [proxies.target("Gateway", name)]}
+    return Reach(namespace, select, "SIDECAR_INBOUND", listeners, waypoint=True)
 
 
 def _inserted(reach: Reach, http_filter: Mapping[str, Any], *, first: bool) -> list[dict[str, Any]]:
@@ -164,8 +173,8 @@ def _inserted(reach: Reach, http_filter: Mapping[str, Any], *, first: bool) -> l
     if not first:
         manager["subFilter"] = {"name": "envoy.filters.http.router"}
     found = []
-    for chain in reach.chains or ("",):
-        where = {"filterChain": {**({"name": chain} if chain else {}), "filter": manager}}
+    for listener in reach.listeners:
+        where = {**listener, "filterChain": {**listener.get("filterChain", {}), "filter": manager}}
         match = {"context": reach.context, "listener": where}
         patch = {"operation": "INSERT_BEFORE", "value": http_filter}
         found.append({"applyTo": "HTTP_FILTER", "match": match, "patch": patch})
