@@ -101,7 +101,7 @@ options:
         type: dict
         suboptions:
           attempts:
-            description: The most attempts after the first. V(0) turns retries off.
+            description: The most attempts after the first. With sidecars and gateways V(0) turns retries off.
             type: int
             required: true
           per_try_timeout:

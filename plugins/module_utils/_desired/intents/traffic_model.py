@@ -136,6 +136,10 @@ def read(element: Element, entry: Mapping[str, Any]) -> Traffic | None:
         fault=_fault(element, entry.get("fault")),
         policy=traffic_policy(element, entry),
     )
+    if found.routed and found.host.text.startswith("*"):
+        element.wrong(
+            "routes lead to one host, and not to a wildcard's; this takes what its connections are like only."
+        )
     if len(element.complaints.found) > before:
         return None
     if not (found.routed or found.policy or found.versions):

@@ -99,6 +99,8 @@ def _refuse_retries(traffic: Traffic, planes: Planes) -> None:
             "is of the experimental channel. Install that, or leave `retries` out: a waypoint retries twice what "
             f"failed to connect. {_BY_HAND}"
         )
+    if traffic.retries.attempts == 0:
+        traffic.element.wrong("retries: an HTTPRoute cannot turn them off; `attempts` is 1 at least.")
     unsaid = [
         text for text in traffic.retries.retry_on if text not in _ALWAYS and text not in _CODES and not is_code(text)
     ]

@@ -90,6 +90,7 @@ def test_what_is_wrong_on_any_data_plane(more: dict[str, Any], words: str) -> No
         ({"host": "ratings", "port": 80, "canary": CANARY}, "which is not there to be read: apply it first"),
         ({"port": 80, "timeout": "1s"}, "has no port 80; it has 9080 http"),
         ({"canary": {"v" * 60: 100}}, "reviews-vvv"),
+        ({"retries": {"attempts": 0}}, "cannot turn them off"),
         ({"retries": {"attempts": 1, "retry_on": ["5xx", "500"]}}, "cannot say retry_on 5xx."),
         ({"header_route": [{"headers": {"a": str(n)}, "version": "v2"} for n in range(16)]}, "at most 16 rules"),
         (
@@ -150,6 +151,14 @@ def test_a_host_of_another_namespace_is_named_in_full_by_its_clients_sidecars() 
     rule, routes = expanded(planes(SIDECAR), {"host": "reviews.till.svc", "canary": CANARY})
     assert rule["metadata"] == routes["metadata"] == {"name": "reviews.till", "namespace": "shop"}
     assert rule["spec"]["host"] == routes["spec"]["hosts"][0] == "reviews.till.svc.cluster.local"
+
+
+def test_a_wildcard_has_connections_and_no_routes() -> None:
+    (rule,) = expanded(planes(SIDECAR), {"host": "*.example.com", "outlier_detection": {}})
+    assert rule["metadata"]["name"] == "any.example.com"
+    assert rule["spec"]["host"] == "*.example.com"
+    (line,) = refused(planes(SIDECAR), {"host": "*.example.com", "timeout": "1s"})
+    assert "routes lead to one host" in line
 
 
 def test_a_port_limits_the_rules_of_sidecars_and_not_those_of_gateways() -> None:
@@ -266,7 +275,9 @@ def test_nothing_is_shared_between_objects() -> None:
 
 
 @pytest.mark.parametrize("known", [None, STANDARD | {"retry"}])
-def test_retries_of_a_waypoint_are_refused_only_where_their_field_is_known_to_be_missing(known: frozenset[str] | None) -> None:
+def test_retries_of_a_waypoint_pass_unless_their_field_is_missing(
+    known: frozenset[str] | None,
+) -> None:
     element = {"host": "reviews", "retries": {"attempts": 2, "retry_on": ["retriable-4xx", "500"]}}
     (route,) = expanded(planes(WAYPOINT, route_fields=known), element)
     assert route["spec"]["rules"][0]["retry"] == {"attempts": 2, "codes": [409, 500]}
