@@ -23,8 +23,8 @@ from ..._kube.client import Client
 from ..._kube.kinds import CONFIG_MAP, NAMESPACE, NETWORK_POLICY, SERVICE_ACCOUNT, Kind
 from .. import differ
 from ..collecting import without_collecting
-from ..items import Item, applicable, raise_all
-from ..live import Target, observe, read_in_bulk, target
+from ..items import Item, applicable, for_all, raise_all
+from ..live import Target, read_in_bulk, target
 from ..order import wave
 from ..plan import Step
 from . import removals, served
@@ -168,16 +168,23 @@ class _Drafting:
             else:
                 item.live = member[1]
         if self.members is not None and self.intent.state == "present" and self.intent.validate:
-            live, _left = read_in_bulk(self.client, rest, widely=_widely)
+            live, singles = read_in_bulk(self.client, rest, widely=_widely)[0], []
         else:
-            live = observe(self.client, rest, widely=_widely)
+            live, singles = read_in_bulk(self.client, rest, widely=_widely)
         for one, obj in live.items():
             rest[one].live = obj
+        forbidden = for_all(self.client, self._get, [rest[one] for one in singles])
+        self.found.errors += forbidden
+        refused = {error.target for error in forbidden}
+        self.found.hopeless.update(one for one in singles if one.label in refused)
+
+    def _get(self, item: Item) -> None:
+        item.live = self.client.get(item.target.kind, item.target.name, item.target.namespace)
 
     def _look_for_what_lacks(self, items: Sequence[Item]) -> None:
         """Kinds that are not served, and namespaces that are missing, for objects of which nothing was found."""
         seen = {item.target.kind for item in items if item.live is not None}
-        absent = [item for item in items if item.live is None]
+        absent = [item for item in items if item.live is None and item.target not in self.found.hopeless]
         for kind in served.unserved(self.client, (item.target.kind for item in absent if item.target.kind not in seen)):
             self._give_up([item for item in absent if item.target.kind == kind], served.why_unserved(self.client, kind))
         there = {item.target.namespace for item in items if item.live is not None}
