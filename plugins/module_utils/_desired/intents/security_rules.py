@@ -148,15 +148,22 @@ def same_ports(port: int) -> Sequence[int]:
     return (port,)
 
 
+def spec_of(service: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A Service's spec. One of the task's own objects may lack it: its own errors are told elsewhere."""
+    spec = service.get("spec")
+    return spec if isinstance(spec, Mapping) else {}
+
+
 def ports_of(service: Mapping[str, Any]) -> Ports:
     """Ports at a waypoint, which matches the Service's port and not the workload's."""
 
+    entries = _port_entries(service)
+
     def translate(port: int) -> Sequence[int]:
-        entries = service["spec"].get("ports") or ()
-        found = [each["port"] for each in entries if each.get("targetPort", each["port"]) == port]
+        found = [own for own, target in entries if target == port]
         if found:
             return found
-        named = sorted({str(each["targetPort"]) for each in entries if isinstance(each.get("targetPort"), str)})
+        named = sorted({target for _own, target in entries if isinstance(target, str)})
         why = f"its targetPort {', '.join(named)} is a name, not a number" if named else "no port of it leads there"
         raise BadInput(
             f"port {port} of the workload is not known at the waypoint, which sees the ports of the Service "
@@ -169,19 +176,25 @@ def ports_of(service: Mapping[str, Any]) -> Ports:
 def ports_of_all(services: Sequence[Mapping[str, Any]]) -> Ports:
     """Ports at a waypoint for all Services behind it: only those that all of them call the same as their workloads."""
 
+    entries = [(each["metadata"]["name"], own, to) for each in services for own, to in _port_entries(each)]
+
     def translate(port: int) -> Sequence[int]:
-        for service in services:
-            for each in service["spec"].get("ports") or ():
-                target = each.get("targetPort", each["port"])
-                if port in (target, each["port"]) and target != each["port"]:
-                    raise BadInput(
-                        f"port {port} is not the same at the waypoint, which sees the ports of Services: "
-                        f"{service['metadata']['name']} leads {each['port']} to {target}.",
-                        hint="Name the `service`.",
-                    )
+        for name, own, target in entries:
+            if port in (own, target) and target != own:
+                raise BadInput(
+                    f"port {port} is not the same at the waypoint, which sees the ports of Services: "
+                    f"{name} leads {own} to {target}.",
+                    hint="Name the `service`.",
+                )
         return (port,)
 
     return translate
+
+
+def _port_entries(service: Mapping[str, Any]) -> list[tuple[int, int | str]]:
+    """A Service's ports, each with where it leads: a number or a name."""
+    given = [each for each in spec_of(service).get("ports") or () if isinstance(each, Mapping) and each.get("port")]
+    return [(each["port"], each.get("targetPort") or each["port"]) for each in given]
 
 
 def _bare(key: str) -> str:

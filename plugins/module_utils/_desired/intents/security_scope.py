@@ -21,7 +21,8 @@ from typing import Any
 
 from ..._errors import BadInput
 from .planes import DataPlane, Planes
-from .security_rules import Ports, ports_of, ports_of_all, same_ports
+from .proxies import is_waypoint
+from .security_rules import Ports, ports_of, ports_of_all, same_ports, spec_of
 
 Obj = dict[str, Any]
 _UNFIT = re.compile(r"[^a-z0-9]+")
@@ -97,7 +98,8 @@ def scope_of(entry: Mapping[str, Any], planes: Planes) -> Scope:
     prefix = slug(str(entry.get("name") or service or gateway or "-".join(labels[key] for key in sorted(labels))))
     if gateway:
         why = "a Gateway's own policy has no pods; name its `workload`."
-        return Scope(namespace, prefix, None, _refs("Gateway", gateway), no_pods=why)
+        ports = ports_of_all(_services(namespace, planes)) if is_waypoint(planes, namespace, gateway) else same_ports
+        return Scope(namespace, prefix, None, _refs("Gateway", gateway), no_pods=why, ports=ports)
     if namespace == planes.root and not (service or workload):
         raise BadInput(
             f"{namespace} is the mesh's root namespace, where a policy without a selector is for all of the mesh.",
@@ -110,9 +112,7 @@ def scope_of(entry: Mapping[str, Any], planes: Planes) -> Scope:
     if plane.mode == "sidecar":
         root = namespace == planes.root
         return Scope(namespace, prefix, pods, pods, no_pods=no_pods, no_proxies=no_pods, root=root)
-    before = [
-        each if "/" in each else f"{namespace}/{each}" for each in _before(namespace, service, labels, plane, planes)
-    ]
+    before = _before(namespace, service, labels, plane, planes)
     scope = Scope(
         namespace,
         prefix,
@@ -134,8 +134,7 @@ def scope_of(entry: Mapping[str, Any], planes: Planes) -> Scope:
         return replace(scope, no_proxies=why)
     space, _slash, name = before[0].partition("/")
     if plane.waypoint and space == namespace:
-        services = [each for (where, _name), each in planes.services.items() if where == namespace]
-        return replace(scope, proxies=_refs("Gateway", name), ports=ports_of_all(services))
+        return replace(scope, proxies=_refs("Gateway", name), ports=ports_of_all(_services(namespace, planes)))
     whose = f"is in {space}" if plane.waypoint else "is of single Services"
     why = (
         f"the waypoint {before[0]} {whose}, and one policy can be attached only to a waypoint of its own namespace that"
@@ -170,7 +169,7 @@ def _pods(namespace: str, service: str | None, labels: Mapping[str, str], planes
         live = planes.service(namespace, service)
         if live is None:
             return None, f"the pods of the Service {service} are not known; give their labels in `workload` beside it."
-        labels = live["spec"].get("selector") or {}
+        labels = spec_of(live).get("selector") or {}
         if not labels:
             return None, f"the Service {service} selects no pods; give their labels in `workload` beside it."
     return ({"selector": {"matchLabels": dict(labels)}} if labels else {}), ""
@@ -187,11 +186,15 @@ def _before(
         return every
     found = []
     for (space, name), each in planes.services.items():
-        selector = each["spec"].get("selector") or {}
+        selector = spec_of(each).get("selector") or {}
         shared = selector.keys() & labels.keys()
         if space == namespace and selector and all(selector[key] == labels[key] for key in shared):
             found.append(plane.waypoint_of(name))
     return [each for each in found if each]
+
+
+def _services(namespace: str, planes: Planes) -> list[Mapping[str, Any]]:
+    return [each for (space, _name), each in planes.services.items() if space == namespace]
 
 
 def _labels(workload: Mapping[str, Any] | None) -> dict[str, str]:

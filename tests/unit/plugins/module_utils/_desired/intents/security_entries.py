@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.intents import security
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.intents.planes import DataPlane, Planes
@@ -58,3 +61,19 @@ def refused(where: Planes | DataPlane, *given: Mapping[str, Any]) -> str:
     except BadInput as wrong:
         return str(wrong)
     return ""
+
+
+PAGE = Path(__file__).parents[6] / "docs" / "intents" / "security.md"
+PLANES = {"sidecar": SIDECAR, "waypoint": WAYPOINT, "ambient": AMBIENT}
+BLOCK = re.compile(r"^```(yaml|text) ([a-z ]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def forms() -> list[tuple[list[dict[str, Any]], dict[str, tuple[str, str]]]]:
+    """Each short form of the page with what it says of each data plane."""
+    found: list[tuple[list[dict[str, Any]], dict[str, tuple[str, str]]]] = []
+    for kind, names, body in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        if names == "form":
+            found.append((yaml.safe_load(body)["security"], {}))
+        else:
+            found[-1][1].update(dict.fromkeys(names.split(), (kind, body)))
+    return found

@@ -103,6 +103,21 @@ def test_the_pods_of_a_service_that_cannot_be_read() -> None:
     assert "selects no pods" in refused(headless, {"service": "outside", "allow": [BY_CALLER]})
 
 
+def test_services_of_the_task_that_are_not_checked_yet() -> None:
+    """They are told of where they were written; here they must not be in the way."""
+    for spec in ({}, {"spec": None}, {"spec": {"ports": [7, {}], "selector": None}}):
+        known = planes(WAYPOINT, {"metadata": {"name": "reviews", "namespace": "shop"}, **spec})
+        assert made(known, {"service": "reviews", "allow": [BY_CALLER]})
+        assert made(known, {"allow": [{**BY_CALLER, "ports": [80]}]})
+        assert "selects no pods" in refused(known, {"service": "reviews", "default_deny": True})
+
+
+def test_a_gateway_that_is_a_waypoint_sees_the_ports_of_services() -> None:
+    asked = {"allow": [{"ports": [9080]}]}
+    assert "reviews leads 80 to 9080" in refused(WAYPOINT, {"gateway": "waypoint", **asked})
+    assert made(WAYPOINT, {"gateway": "public", **asked})["public-allow"]["rules"][0]["to"]
+
+
 def test_ports_behind_a_waypoint_are_those_of_the_service() -> None:
     def ports(where: Any, *rule: int, **more: Any) -> Any:
         found = made(where, {"service": "reviews", "allow": [{"ports": list(rule)}], **more})

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,22 +14,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._desired.intents 
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.policy_security import SECURITY_SPEC
 
-from .security_entries import AMBIENT, SIDECAR, WAYPOINT, elements, planes
-
-PAGE = Path(__file__).parents[6] / "docs" / "intents" / "security.md"
-PLANES = {"sidecar": SIDECAR, "waypoint": WAYPOINT, "ambient": AMBIENT}
-BLOCK = re.compile(r"^```(yaml|text) ([a-z ]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def forms() -> list[tuple[list[dict[str, Any]], dict[str, tuple[str, str]]]]:
-    """Each short form of the page with what it says of each data plane."""
-    found: list[tuple[list[dict[str, Any]], dict[str, tuple[str, str]]]] = []
-    for kind, names, body in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
-        if names == "form":
-            found.append((yaml.safe_load(body)["security"], {}))
-        else:
-            found[-1][1].update(dict.fromkeys(names.split(), (kind, body)))
-    return found
+from .security_entries import PAGE, PLANES, elements, forms, planes
 
 
 def outcome(form: list[dict[str, Any]], plane: str) -> tuple[str, Any]:
@@ -49,10 +32,8 @@ FORMS = forms()
 @pytest.mark.parametrize(("form", "said"), FORMS, ids=[str(index) for index in range(len(FORMS))])
 def test_expansion(form: list[dict[str, Any]], said: dict[str, tuple[str, str]], plane: str) -> None:
     kind, body = said.get(plane, ("yaml", ""))
-    assert outcome(form, plane) == (
-        kind,
-        [each for each in yaml.safe_load_all(body) if each] if kind == "yaml" else body,
-    )
+    expected = [each for each in yaml.safe_load_all(body) if each] if kind == "yaml" else body
+    assert outcome(form, plane) == (kind, expected)
 
 
 def test_every_short_form_is_on_the_page() -> None:
