@@ -83,8 +83,10 @@ def _route_fields(client: Client, intent: PolicyIntent) -> frozenset[str] | None
         crd = client.get(CRD, "httproutes.gateway.networking.k8s.io")
     except Forbidden:
         return None
+    if crd is None:
+        return None
     found: frozenset[str] = frozenset()
-    for version in crd["spec"]["versions"] if crd else ():
+    for version in crd["spec"]["versions"]:
         if version["name"] == "v1":
             spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
             found = frozenset(spec["properties"]["rules"]["items"]["properties"])
