@@ -37,7 +37,7 @@ class Cluster:
 
 def crd(**versions: list[str]) -> dict[str, Any]:
     def schema(fields: list[str]) -> dict[str, Any]:
-        rules = {"items": {"properties": {name: {} for name in fields}}}
+        rules: dict[str, Any] = {"items": {"properties": {name: {} for name in fields}}}
         return {"openAPIV3Schema": {"properties": {"spec": {"properties": {"rules": rules}}}}}
 
     return {"spec": {"versions": [{"name": name, "schema": schema(fields)} for name, fields in versions.items()]}}
