@@ -60,6 +60,9 @@ class Pushes:
         except Forbidden as error:
             self._cannot(f"the istiods in {self.namespace} may not be read", error)
             return
+        except ApiError as error:
+            self._cannot(f"the istiods in {self.namespace} could not be read", error)
+            return
         if not self.istiods:
             self.absent = True
             self.unasked = f"no istiod in {self.namespace}"
