@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._intent.policy import PolicyIntent
 from ..live import Target
 from ..plan import Plan, Step
-from .acceptance import Accepted, accepted_now
 from .draft import Draft
 from .findings import Finding
+
+if TYPE_CHECKING:
+    from .acceptance import Accepted
 
 # What is shown of long lists: a result travels through pipes, logs and databases.
 _OBJECTS = 200
@@ -59,6 +61,8 @@ def result(
             entry["origin"] = origin
         word = (accepted or {}).get(item.target)
         if word is None and item.live is not None and not item.step.changes:
+            from .acceptance import accepted_now
+
             word = accepted_now(item.live)
         if word is not None:
             entry["acceptance"] = word.shown()
