@@ -22,12 +22,13 @@ from ..live import Target
 from .conditions import Words, await_conditions
 from .draft import Draft
 from .pushes import Push, Pushes
-from .surroundings import survey
+from .surroundings import Validators, survey
 
 RestsOn = Literal["conditions", "admission", "none"]
 
 _SHOWN = 10
 _LISTED = 20
+_FEW = 3
 # Kept by the API server, used by others: no part of the mesh judges them as they are written.
 _STORED = frozenset({("", "ConfigMap"), ("", "Secret"), ("", "ServiceAccount"), ("networking.k8s.io", "NetworkPolicy")})
 _KEPT = "the API server keeps it, and no part of the mesh judges it by itself"
@@ -111,7 +112,23 @@ class Acceptance:
         if push.rejecting or push.late:
             raise self._not_taken(push, items, words)
         self._remark(words.settled)
-        return {target: _accepted(verdict, push) for target, verdict in words.settled.items()}
+        unseen = self._unjudged(items, words)
+        return {one: _accepted(verdict, push, one in unseen) for one, verdict in words.settled.items()}
+
+    def _unjudged(self, items: Sequence[Item], words: Words) -> set[Target]:
+        """What rests on admission though no webhook of istiod's was asked about it; with a warning."""
+        resting = [item for item in items if words.settled[item.target].says == "nothing"]
+        if not resting:
+            return set()
+        validators = Validators(self.client)
+        unseen = {item.target for item in resting if validators.pass_by(item.obj)}
+        if unseen:
+            names = ", ".join(one.label for one in list(unseen)[:_FEW]) + ("..." if len(unseen) > _FEW else "")
+            self.warnings.append(
+                f"No validating webhook of istiod's judged {len(unseen)} of the written objects ({names}): only their"
+                " schema did. Make the tag `default`, or label them istio.io/rev with a revision or tag."
+            )
+        return unseen
 
     def _fails(self, verdict: Verdict) -> bool:
         """Whether it fails the run: where the guard of semantics would not, what that is about does not either."""
@@ -179,9 +196,10 @@ def _stored(obj: Obj) -> bool:
     return (str(obj.get("apiVersion", "")).rpartition("/")[0], str(obj.get("kind"))) in _STORED
 
 
-def _accepted(verdict: Verdict, push: Push) -> Accepted:
+def _accepted(verdict: Verdict, push: Push, unseen: bool) -> Accepted:
     if verdict.says == "nothing":
-        return Accepted("admission", f"admitted ({verdict.detail}); {push.detail}")
+        by = "admitted by its schema alone" if unseen else "admitted"
+        return Accepted("admission", f"{by} ({verdict.detail}); {push.detail}")
     return Accepted("conditions", verdict.detail, accepted=verdict.says == "accepted")
 
 

@@ -24,6 +24,7 @@ from ..._kube.kinds import (
     POD,
     SERVICE,
     SERVICE_ENTRY,
+    VALIDATING_WEBHOOK,
     Kind,
 )
 from ..items import Item
@@ -117,6 +118,29 @@ def look_at_services(client: Client, policies: Iterable[Obj], around: Surroundin
     there = {f"{one.namespace}/{one.name}" for one in observe(client, waypoints)}
     # A waypoint that nobody made will never run.
     around.services.update({where: waypoint if waypoint in there else "" for where, waypoint in named.items()})
+
+
+class Validators:
+    """istiod's validating webhooks, read once: a revision that is not the default one may judge only what names it."""
+
+    def __init__(self, client: Client) -> None:
+        try:
+            found = client.list(VALIDATING_WEBHOOK)
+        except Forbidden:
+            found = []
+        self._hooks = [
+            ({group for rule in hook.get("rules") or () for group in rule.get("apiGroups") or ()}, hook)
+            for configuration in found
+            for hook in configuration.get("webhooks") or ()
+            if str(hook.get("name", "")).endswith("istio.io")
+        ]
+
+    def pass_by(self, obj: Obj) -> bool:
+        """Whether none of them is asked about such an object, though it is of a kind that they judge."""
+        group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+        labels = obj["metadata"].get("labels") or {}
+        asked = [hook for groups, hook in self._hooks if group in groups]
+        return bool(asked) and not any(matches(hook.get("objectSelector"), labels) for hook in asked)
 
 
 def not_captured(client: Client, policies: Iterable[Obj], root: str) -> set[tuple[str, str]]:

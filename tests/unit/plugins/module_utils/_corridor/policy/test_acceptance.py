@@ -68,7 +68,8 @@ class Cluster:
         self.forbidden: set[str] = set()
         self.reads: list[str] = []
         self.now = 0.0
-        self.pods: list[Any] = []
+        self.pods: builtins.list[Any] = []
+        self.hooks: builtins.list[Any] = []
         monkeypatch.setattr(pushes, "ready_istiods", self._istiods)
         monkeypatch.setattr(pushes, "ask", self._ask)
         for module in (conditions, surroundings):
@@ -112,6 +113,7 @@ class Cluster:
             kinds.GATEWAY_CLASS: CLASSES,
             kinds.NAMESPACE: SEEN["namespaces"],
             kinds.POD: self.pods,
+            kinds.VALIDATING_WEBHOOK: [{"webhooks": self.hooks}],
         }
         return answers[kind]
 
@@ -315,6 +317,21 @@ def test_where_it_may_not_be_told_what_istiod_writes_little_time_is_spent(cluste
     assert found[name].rests_on == "admission"
     assert cluster.now < 30
     assert "may not list gatewayclasses" in warnings[0]
+
+
+def test_what_no_webhook_was_asked_about_is_said(cluster: Cluster) -> None:
+    """A revision without the tag `default` judges only what names it."""
+    named = {"matchExpressions": [{"key": "istio.io/rev", "operator": "In", "values": ["canary"]}]}
+    rules = [{"apiGroups": ["networking.istio.io", "security.istio.io"]}]
+    cluster.hooks = [{"name": "rev.validation.istio.io", "rules": rules, "objectSelector": named}]
+    names = ["VirtualService served/vs", "Service served/web"]
+    found, warnings = cluster.run(names)
+    assert "by its schema alone" in found[names[0]].detail
+    assert "alone" not in found[names[1]].detail
+    (warning,) = warnings
+    assert "judged 1 of the written objects (VirtualService served/vs)" in warning
+    cluster.hooks.append({"name": "validation.istio.io", "rules": rules, "objectSelector": {}})
+    assert cluster.run(names)[1] == []
 
 
 def test_what_was_as_desired_gets_its_word_for_free() -> None:
