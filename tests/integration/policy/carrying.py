@@ -67,7 +67,8 @@ class Carried:
 def draft(client: Client, objects: Sequence[Obj], *, apply_set: tuple[str, str] | None = None, **more: Any) -> Carried:
     """A rehearsed draft; raises what speaks against it, all as one error."""
     named = ApplySetName(*apply_set) if apply_set else None
-    intent = PolicyIntent(definitions=tuple(objects), apply_set=named, prune=bool(apply_set), **more)
+    more = {"prune": bool(apply_set), **more}
+    intent = PolicyIntent(definitions=tuple(objects), apply_set=named, **more)
     documents = [Document(obj, f"definitions[{number}]") for number, obj in enumerate(objects)]
     found = drafting.draft(client, documents, intent)
     raise_all(rehearsal.rehearse(client, found, intent))

@@ -21,6 +21,7 @@ _FLUX = {
     "kustomize.toolkit.fluxcd.io": "Kustomization",
     "helm.toolkit.fluxcd.io": "HelmRelease",
 }
+_OF_GATEWAY = "gateway.istio.io/managed"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
 _HELM_NAME, _HELM_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 
@@ -55,8 +56,10 @@ def keeper_of(obj: Mapping[str, Any] | None) -> Keeper | None:
 
 def controller_of(obj: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The owner reference of the controller that makes this object, if one does."""
-    for reference in ((obj or {}).get("metadata") or {}).get("ownerReferences") or []:
-        if reference.get("controller"):
+    meta = (obj or {}).get("metadata") or {}
+    for reference in meta.get("ownerReferences") or []:
+        # istiod does not call itself the controller of what it makes for a Gateway, but it is.
+        if reference.get("controller") or _OF_GATEWAY in (meta.get("labels") or {}):
             found: Mapping[str, Any] = reference
             return found
     return None

@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ..._desired.policy.applyset import set_of
+from ..._desired.policy.applyset import PART_OF, set_of
 from ..._errors import ApiError, Conflict
 from ..._intent.policy import PolicyIntent
 from ..._kube.client import Client
@@ -28,7 +28,7 @@ from ..objects import ObjectEngine
 from ..plan import Step
 from . import applyset
 from .draft import Draft
-from .elsewhere import Keeper, keeper_of
+from .elsewhere import Keeper, controller_of, keeper_of
 from .members import name_of_set
 
 _AS_DESIRED = "as desired"
@@ -142,16 +142,17 @@ class _Rehearsal:
 
     def _refuse_other_set(self, item: Item, verb: str) -> None:
         other = set_of(item.live)
-        if not other or other == self.identity:
+        if not other or other == self.identity or controller_of(item.live):
+            # What a controller makes of a member only bears a copy of its label.
             return
         error = Conflict(
             f"Could not {verb} {item.label}: it is a member of the apply set {{}}, and an object belongs to one set.",
             status=409,
             verb=verb,
             target=item.label,
-            hint=f"Change it in that set, or take it out there: kubectl label {item.target.kind.resource}"
-            f"{f' -n {item.target.namespace}' if item.target.namespace else ''} {item.target.name}"
-            " applyset.kubernetes.io/part-of-",
+            hint=f"Change it in that set; `kubectl label {item.target.kind.resource}"
+            f"{f' -n {item.target.namespace}' if item.target.namespace else ''} {item.target.name} {PART_OF}-`"
+            " takes it out of it.",
         )
         with self._lock:
             self._of_sets[id(error)] = other

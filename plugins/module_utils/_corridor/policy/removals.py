@@ -88,13 +88,16 @@ def _superfluous(
     """The members to delete. What is not the set's own any more is left, with a warning."""
     found: list[Item] = []
     for key, (one, live) in members.found.items():
-        if key in desired or one.kind.kind in _NEVER or controller_of(live) is not None:
-            # A controller copies the labels of what it works from to what it makes, and removes it itself.
+        if key in desired or one.kind.kind in _NEVER:
+            continue
+        applied = fields.applied_entry(live, intent.manager) is not None
+        if controller_of(live) is not None or (not applied and live["metadata"].get("ownerReferences")):
+            # A controller copies the labels of what it works from (a Gateway) to what it makes, and removes it itself.
             continue
         why = ""
         if keeper := keeper_of(live):
             why = f"left to {keeper}"
-        elif fields.applied_entry(live, intent.manager) is None:
+        elif not applied:
             why = f"bears the set's label, but {intent.manager} did not apply it"
         if why:
             draft.left.append(Step(one.label, "none", why))

@@ -94,6 +94,11 @@ SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "reviews"
         ),
         pytest.param(obj(labels={"app.kubernetes.io/managed-by": "Helm"}), None, id="rendered by helm, not installed"),
         pytest.param(obj(ownerReferences=[owned(True)]), "Widget w", id="a controller's"),
+        pytest.param(
+            obj(ownerReferences=[owned(None)], labels={"gateway.istio.io/managed": "istio.io-gateway-controller"}),
+            "Widget w",
+            id="istiod's, for a gateway",
+        ),
         pytest.param(obj(ownerReferences=[owned(None), owned(False)]), None, id="owned, but not controlled"),
     ],
 )

@@ -100,6 +100,7 @@ def test_without_prune_all_stays_and_is_still_named() -> None:
         (live(SERVICE, "x", labels={"kustomize.toolkit.fluxcd.io/name": "k"}), "left to Flux Kustomization k"),
         # What a controller makes of a member bears its labels: no news to anyone.
         (live(SERVICE, "x", ownerReferences=[{"kind": "Gateway", "name": "g", "controller": True}]), ""),
+        (live(SERVICE, "x", "istiod", ownerReferences=[{"kind": "Gateway", "name": "g"}]), ""),
         (live(NAMESPACE, "x"), ""),
     ],
 )
