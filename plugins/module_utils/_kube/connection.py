@@ -27,6 +27,7 @@ from .answers import Response
 from .options import CONNECTION_SPEC, ConnectionOptions
 from .transport import transport_error
 from .websockets import Tls, WebSocket, open_websocket
+from .wire import pool_classes
 
 __all__ = [
     "CONNECTION_SPEC",
@@ -71,6 +72,7 @@ class Connection:
         self._threads = threads
         self._lock = threading.Lock()
         self._loaded_at = 0.0
+        self._straight: Any = None
         self._context: kubeconfig.KubeContext | None = None
         self._headers = _NO_HEADERS
         self.source = ""
@@ -130,9 +132,10 @@ class Connection:
         if self._far:
             every.add("Accept-Encoding", "gzip")
         try:
-            answer = self.pool.request(
+            pool, target = self._pool_for(url)
+            answer = pool.urlopen(
                 method,
-                url,
+                target,
                 body=body,
                 headers=every,
                 timeout=urllib3.Timeout(connect=connect_timeout, read=read_timeout),
@@ -142,6 +145,14 @@ class Connection:
         except urllib3.exceptions.HTTPError as error:
             raise transport_error(error, self.server) from error
         return Response(answer.status, answer.data, answer.headers)
+
+    def _pool_for(self, url: str) -> tuple[Any, str]:
+        """The pool to ask, and for what: a path is enough for the one server, while a proxy may want the URL."""
+        if getattr(self.pool, "proxy", None) or not url.startswith(self._origin):
+            return self.pool, url
+        if self._straight is None:
+            self._straight = self.pool.connection_from_url(self._server)
+        return self._straight, url[len(self._origin) :]
 
     def websocket(self, path: str, *, protocol: str, timeout: float) -> WebSocket:
         """Open a websocket to the API server, with the same TLS, proxy and credentials as every request.
@@ -202,6 +213,10 @@ class Connection:
             self.pool = RESTClientObject(config).pool_manager
         except OSError as error:
             raise BadInput(f"A certificate or key for {config.host} cannot be read: {error}.") from error
+        self.pool.pool_classes_by_scheme = pool_classes(urllib3.HTTPConnectionPool, urllib3.HTTPSConnectionPool)
+        split = urlsplit(self._server)
+        self._origin = f"{split.scheme}://{split.netloc}"
+        self._straight = None
         self._loaded_at = time.monotonic()
 
     def _authenticate(self, config: Configuration, context: kubeconfig.KubeContext) -> None:

@@ -25,6 +25,7 @@ from .retries import Policy, TransportError, delay
 _CONNECT_TIMEOUT = 10.0
 # The API server itself gives up after 60 seconds.
 _READ_TIMEOUT = 65.0
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Requests:
@@ -57,7 +58,7 @@ class Requests:
         `body` is JSON-able or bytes. Raises Unreachable when there is no answer by the deadline.
         """
         url = self.connection.server + path + (f"?{urlencode(query)}" if query else "")
-        content = body if body is None or isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
+        content = body if body is None or isinstance(body, bytes) else _encode(body).encode()
         sent_headers = [("Accept", "application/json"), ("User-Agent", "meshwright.istio"), *(headers or {}).items()]
         if headers and "Accept" in headers:
             del sent_headers[0]

@@ -222,11 +222,33 @@ def test_empty_values_count_as_not_given() -> None:
 
 
 class Pool:
-    """Notes down the headers of the last request."""
+    """Notes down the target and the headers of the last request."""
 
-    def request(self, method: str, url: str, *, headers: Any, **more: Any) -> Any:
-        self.headers = dict(headers)
+    def __init__(self, proxy: str = "") -> None:
+        self.proxy = proxy
+
+    def connection_from_url(self, url: str) -> Pool:
+        return self
+
+    def urlopen(self, method: str, url: str, *, headers: Any, **more: Any) -> Any:
+        self.target, self.headers = url, dict(headers)
         return SimpleNamespace(status=200, data=b"{}", headers={})
+
+
+@pytest.mark.parametrize(
+    ("server", "proxy", "target"),
+    [
+        ("https://api.example.com", "", "/api/v1/pods?limit=1"),
+        ("https://rancher/k8s/clusters/c-1", "", "/k8s/clusters/c-1/api/v1/pods?limit=1"),
+        ("http://api.example.com", "http://proxy:3128", "http://api.example.com/api/v1/pods?limit=1"),
+    ],
+)
+def test_a_server_is_asked_for_a_path_and_a_proxy_for_a_url(server: str, proxy: str, target: str) -> None:
+    connection = connect(ConnectionOptions(host=server, api_key="k"))
+    connection.pool = pool = Pool(proxy)
+    url = f"{server}/api/v1/pods?limit=1"
+    connection.send("GET", url, headers=[], body=None, connect_timeout=1, read_timeout=1)
+    assert pool.target == target
 
 
 @pytest.mark.parametrize(("host", "packed"), [("https://api.example.com", True), ("https://127.0.0.1:6443", False)])
