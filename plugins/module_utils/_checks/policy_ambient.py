@@ -1,0 +1,224 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Policy that an ambient mesh does not carry out as written: a hole, an outage, or nothing at all. Pure.
+
+What ztunnel makes of each was seen on a genuine one: see docs/policy-guards.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .policy_identities import admits, spares, takes_identity
+from .policy_model import Judged, some
+from .policy_scene import (
+    AUTHORIZATION,
+    GATEWAY_NAME,
+    NAMESPACE,
+    PEER_AUTHENTICATION,
+    REQUEST_AUTHENTICATION,
+    TELEMETRY,
+    kind_of,
+)
+from .policy_view import View, action, selector, targets
+from .policy_waypoints import target_refs
+from .snapshot import Obj, dig, labels_of, namespace_of, ref
+
+_HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
+_HTTP_SOURCES = ("remoteIpBlocks", "notRemoteIpBlocks", "requestPrincipals", "notRequestPrincipals")
+_L4_CONDITIONS = ("source.ip", "source.namespace", "source.principal", "destination.ip", "destination.port")
+_MAKE = "Make a waypoint (meshwright.istio.waypoint), and name it or the Service in targetRefs."
+
+
+def http_fields(policy: Obj) -> list[str]:
+    """The fields of an AuthorizationPolicy that only a proxy for HTTP can judge, named as in its rules."""
+    found: set[str] = set()
+    for rule in dig(policy, "spec", "rules") or ():
+        found |= rule_http_fields(rule)
+    return sorted(found)
+
+
+def rule_http_fields(rule: Any) -> set[str]:
+    found = set()
+    for to in rule.get("to") or ():
+        found |= {name for name in _HTTP_OPERATIONS if (to.get("operation") or {}).get(name)}
+    for source in rule.get("from") or ():
+        found |= {name for name in _HTTP_SOURCES if (source.get("source") or {}).get(name)}
+    for when in rule.get("when") or ():
+        if when.get("key") not in _L4_CONDITIONS:
+            found.add(str(when.get("key")))
+    return found
+
+
+def policy(view: View, obj: Obj) -> Iterator[Judged]:
+    """A policy for workloads or for waypoints, of any of the kinds that have either."""
+    yield from target_refs(view, obj)
+    if targets(obj):
+        return
+    kind = kind_of(obj)
+    if kind == AUTHORIZATION:
+        yield from _authorization(view, obj)
+    elif kind == REQUEST_AUTHENTICATION and ambient_in_scope(view, obj):
+        yield Judged(
+            "jwt-on-ambient",
+            obj,
+            f"would be checked by nobody for {_who(view, obj)}: ztunnel knows no JWT. This is a hole: every request "
+            "passes, with or without a token",
+            _MAKE,
+        )
+    elif kind == TELEMETRY and namespace_of(obj) != view.scene.root and ambient_in_scope(view, obj):
+        yield Judged(
+            "telemetry-on-ambient",
+            obj,
+            f"has no effect on {_who(view, obj)}: ztunnel takes no Telemetry, and a waypoint only what names it",
+            _MAKE,
+            "warning",
+        )
+    elif kind == PEER_AUTHENTICATION:
+        yield from _disable(view, obj)
+
+
+def ambient_in_scope(view: View, obj: Obj) -> list[Obj]:
+    """The ambient pods that a selector policy is for; a namespace that has no pods yet stands for those to come."""
+    scene, namespace, labels = view.scene, namespace_of(obj), selector(obj)
+    if GATEWAY_NAME in labels:
+        return []
+    pods = scene.selected(namespace, labels)
+    if not labels:
+        # A gateway alone says nothing of the workloads to come.
+        pods = [pod for pod in pods if scene.enrolled(pod) != "gateway"]
+    if pods:
+        return [pod for pod in pods if scene.meant(pod) == "ambient"]
+    if namespace != scene.root and scene.mode(namespace) == "ambient":
+        found = scene.get(NAMESPACE, "", namespace)
+        return [found] if found is not None else []
+    return []
+
+
+def _who(view: View, obj: Obj) -> str:
+    pods = ambient_in_scope(view, obj)
+    if pods and pods[0].get("kind") == "Namespace":
+        return f"the ambient workloads of namespace {namespace_of(obj)}"
+    spaces = sorted({namespace_of(pod) for pod in pods})
+    return f"{len(pods)} ambient pod{'' if len(pods) == 1 else 's'} in {some(spaces)}"
+
+
+# -- AuthorizationPolicy for ztunnel -------------------------------------------------------------------------------
+
+
+def _authorization(view: View, obj: Obj) -> Iterator[Judged]:
+    if not ambient_in_scope(view, obj):
+        return
+    doing = action(obj)
+    if doing == "CUSTOM":
+        yield Judged(
+            "custom-on-ambient",
+            obj,
+            f"has action CUSTOM, which ztunnel does not carry out for {_who(view, obj)}. This is a hole: no request is "
+            "sent to the external authorizer",
+            _MAKE,
+        )
+        return
+    if doing == "AUDIT":
+        yield Judged(
+            "audit-on-ambient",
+            obj,
+            f"has action AUDIT, which ztunnel does not carry out for {_who(view, obj)}",
+            _MAKE,
+            "warning",
+        )
+        return
+    fields = http_fields(obj)
+    if fields:
+        yield _without_waypoint(view, obj, doing, fields)
+    else:
+        yield from _behind_waypoint(view, obj, doing)
+
+
+def _without_waypoint(view: View, obj: Obj, doing: str, fields: list[str]) -> Judged:
+    rules = list(dig(obj, "spec", "rules") or ())
+    named = f"has fields of HTTP ({some(fields)}), of which ztunnel knows nothing, and is for {_who(view, obj)}"
+    if doing == "ALLOW":
+        kept = [rule for rule in rules if not rule_http_fields(rule)]
+        effect = (
+            "This is an outage for whom those rules admit: ztunnel leaves them out, and only the others admit anybody"
+            if kept
+            else "This is an outage: ztunnel leaves such rules out, and then nobody is admitted, those named included"
+        )
+    elif any(rule_http_fields(rule) and _ports(rule) for rule in rules):
+        effect = "This is an outage: ztunnel keeps only the ports of such a DENY, and cuts them for everybody"
+    else:
+        effect = "This is a hole: seen on a real ztunnel, such a DENY denies nothing, though its status says accepted"
+    return Judged(
+        "http-policy-on-ambient", obj, f"{named}. {effect}", f"{_MAKE} Or use ports, principals and namespaces only."
+    )
+
+
+def _ports(rule: Any) -> bool:
+    return any((to.get("operation") or {}).get("ports") for to in rule.get("to") or ()) or any(
+        when.get("key") == "destination.port" for when in rule.get("when") or ()
+    )
+
+
+def _behind_waypoint(view: View, obj: Obj, doing: str) -> Iterator[Judged]:
+    """Policies by the client's identity, of which ztunnel sees none where traffic comes by a waypoint."""
+    if not takes_identity(obj):
+        return
+    scene = view.scene
+    cut: dict[str, list[str]] = {}
+    for pod in ambient_in_scope(view, obj):
+        for service in scene.services_of(pod):
+            waypoint = scene.waypoint_of(service)
+            if waypoint is None or scene.waypoint_state(waypoint) in ("absent", "unknown"):
+                continue
+            if doing == "ALLOW" and any(admits(other, *waypoint) for other in _allowing(view, pod)):
+                continue
+            if doing == "DENY" and spares(obj, *waypoint):
+                # It is about those who go round the waypoint.
+                continue
+            cut.setdefault(str(waypoint), []).append(ref(service))
+            break
+    for waypoint_name, services in sorted(cut.items()):
+        namespace, _slash, name = waypoint_name.partition("/")
+        effect = (
+            "This is an outage: ztunnel sees the waypoint's identity, not the client's, and admits it not"
+            if doing == "ALLOW"
+            else "This is a hole: ztunnel sees the waypoint's identity, not the client's, and lets it pass"
+        )
+        yield Judged(
+            "client-behind-waypoint",
+            obj,
+            f"names clients of {some(sorted(set(services)))}, whose traffic comes by the waypoint {waypoint_name}. "
+            f"{effect}",
+            f"Put the clients into a policy with targetRefs, and let this one admit the waypoint's service account "
+            f"({namespace}/{name})."
+            if doing == "ALLOW"
+            else "Put it into a policy with targetRefs, which the waypoint carries out.",
+            subject=waypoint_name,
+        )
+
+
+def _allowing(view: View, pod: Obj) -> Iterator[Obj]:
+    for namespace in dict.fromkeys((namespace_of(pod), view.scene.root)):
+        for other in view.allowing.get(namespace, ()):
+            labels = labels_of(pod)
+            if all(labels.get(key) == value for key, value in selector(other).items()):
+                yield other
+
+
+def _disable(view: View, obj: Obj) -> Iterator[Judged]:
+    spec = obj.get("spec") or {}
+    modes = [(spec.get("mtls") or {}).get("mode")]
+    modes += [(one or {}).get("mode") for one in (spec.get("portLevelMtls") or {}).values()]
+    if "DISABLE" in modes and ambient_in_scope(view, obj):
+        yield Judged(
+            "disable-on-ambient",
+            obj,
+            f"says DISABLE for {_who(view, obj)}: ztunnel ignores that and goes on encrypting",
+            "Use PERMISSIVE, or take those workloads out of the mesh (istio.io/dataplane-mode: none).",
+        )

@@ -1,0 +1,273 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Clients without mTLS of workloads that are about to refuse them, so far as the cluster itself tells. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import selectors
+from .policy_hosts import full, matches, service_of
+from .policy_model import Judged, Severity, some
+from .policy_mtls import Refusal
+from .policy_scene import DESTINATION_RULE, INGRESS, NETWORK_POLICY
+from .policy_view import View
+from .skew import workload_of
+from .snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of, ref
+
+_HBONE = 15008
+_SCRAPE = "prometheus.io/scrape"
+_SCRAPE_PORT = "prometheus.io/port"
+# The port on which a sidecar answers scrapes itself, without mTLS.
+_MERGED = 15020
+_APP = ("app.kubernetes.io/name", "app", "k8s-app", "app.kubernetes.io/component")
+_SCRAPERS = ("prometheus", "vmagent", "victoria-metrics", "grafana-agent", "alloy", "otel-collector", "datadog-agent")
+_INGRESSES = ("ingress-nginx", "nginx-ingress", "traefik", "kong", "haproxy-ingress", "contour", "envoy-gateway")
+# Their pods are no clients of applications; probes of the kubelet pass STRICT anyway.
+_INFRASTRUCTURE = ("kube-", "openshift-", "local-path-storage")
+_ENROLL = "Enroll them (meshwright.istio.mesh_enrollment), restart what was not restarted"
+_EXEMPT = "exempt the port by portLevelMtls, give `prometheus` so that traffic decides, or set lockout_guard: warn."
+
+
+@dataclass(slots=True)
+class Group:
+    """Pods that a policy will let refuse clients without mTLS."""
+
+    refusal: Refusal
+    pods: list[Obj] = field(default_factory=list)
+
+    @property
+    def spaces(self) -> list[str]:
+        return sorted({namespace_of(pod) for pod in self.pods})
+
+    @property
+    def told(self) -> str:
+        return f"{len(self.pods)} pod{'' if len(self.pods) == 1 else 's'} in {some(self.spaces)}"
+
+
+def plaintext(view: View, group: Group, *, proven: bool) -> Iterator[Judged]:
+    """Who could be cut. `proven`: evidence counts as an error; without, Prometheus was asked and decides."""
+    severity: Severity = "error" if proven else "warning"
+    outside = _outside(view)
+    yield from _neighbours(view, group, outside, severity)
+    yield from _ingresses(view, group, outside, severity)
+    yield from _scraped(view, group, outside, severity)
+    yield from _others(view, group, outside)
+    yield from _disabled(view, group)
+    yield from _hbone(view, group)
+
+
+def _outside(view: View) -> dict[str, list[Obj]]:
+    """Pods without a proxy and not captured, by namespace."""
+    found: dict[str, list[Obj]] = defaultdict(list)
+    for namespace, pods in view.scene.pods.items():
+        for pod in pods:
+            if view.scene.enrolled(pod) == "none":
+                found[namespace].append(pod)
+    return found
+
+
+def _infrastructure(view: View, namespace: str) -> bool:
+    return namespace == view.scene.root or namespace.startswith(_INFRASTRUCTURE)
+
+
+def _neighbours(view: View, group: Group, outside: dict[str, list[Obj]], severity: Severity) -> Iterator[Judged]:
+    """Pods that ought to be in the mesh and are not: beside the refusing ones, or in other namespaces of the mesh."""
+    beside = [pod for namespace in group.spaces for pod in outside.get(namespace, ())]
+    labelled = [
+        pod
+        for namespace, pods in sorted(outside.items())
+        if namespace not in group.spaces and view.scene.mode(namespace) != "none"
+        for pod in pods
+    ]
+    lost = [pod for pod in (*beside, *labelled) if not _infrastructure(view, namespace_of(pod))]
+    if not lost:
+        return
+    workloads = Counter(workload_of(pod) for pod in lost)
+    yield Judged(
+        "not-enrolled",
+        group.refusal.cause,
+        f"would let {group.told} refuse pods of the mesh's namespaces that have no proxy: "
+        f"{some([f'{name} ({count})' for name, count in sorted(workloads.items())])}",
+        f"{_ENROLL}, or {_EXEMPT}",
+        severity,
+    )
+
+
+def _ingresses(view: View, group: Group, outside: dict[str, list[Obj]], severity: Severity) -> Iterator[Judged]:
+    """Ingress objects that lead to the refusing pods, by a controller without a proxy."""
+    controllers = [pod for pods in outside.values() for pod in pods if _is_one_of(pod, _INGRESSES)]
+    proxied = [
+        pod
+        for pods in view.scene.pods.values()
+        for pod in pods
+        if view.scene.enrolled(pod) != "none" and _is_one_of(pod, _INGRESSES)
+    ]
+    if proxied and not controllers:
+        return
+    services = _services(view, group)
+    led = []
+    for ingress in view.scene.all(INGRESS):
+        controller = dig(ingress, "spec", "ingressClassName") or annotations_of(ingress).get(
+            "kubernetes.io/ingress.class", ""
+        )
+        if "istio" in str(controller):
+            continue
+        if any((namespace_of(ingress), name) in services for name in _backends(ingress)):
+            led.append(ref(ingress))
+    if led:
+        who = f", served by {some(sorted({workload_of(pod) for pod in controllers}))}" if controllers else ""
+        yield Judged(
+            "ingress-outside",
+            group.refusal.cause,
+            f"would cut {some(sorted(led))}{who}: that controller has no proxy, and sends no mTLS",
+            f"Enroll the ingress controller, or expose by a gateway of the mesh; or {_EXEMPT}",
+            severity,
+        )
+
+
+def _backends(ingress: Obj) -> Iterator[str]:
+    default = dig(ingress, "spec", "defaultBackend", "service", "name")
+    if default:
+        yield str(default)
+    for rule in dig(ingress, "spec", "rules") or ():
+        for path in dig(rule, "http", "paths") or ():
+            name = dig(path, "backend", "service", "name")
+            if name:
+                yield str(name)
+
+
+def _services(view: View, group: Group) -> set[tuple[str, str]]:
+    return {(namespace_of(service), name_of(service)) for pod in group.pods for service in view.scene.services_of(pod)}
+
+
+def _scraped(view: View, group: Group, outside: dict[str, list[Obj]], severity: Severity) -> Iterator[Judged]:
+    """Pods that ask to be scraped on a port of their own, and a Prometheus without a proxy."""
+    scrapers = [pod for pods in outside.values() for pod in pods if _is_one_of(pod, _SCRAPERS)]
+    if not scrapers:
+        return
+    scraped = [pod for pod in group.pods if (port := _scrape_port(pod)) is not None and group.refusal.covers(port)]
+    if not scraped:
+        return
+    yield Judged(
+        "scrape-outside",
+        group.refusal.cause,
+        f"would cut {some(sorted({workload_of(pod) for pod in scrapers}))} off the metrics of "
+        f"{some(sorted({workload_of(pod) for pod in scraped}))}: it has no proxy, and sends no mTLS",
+        f"Enroll the namespace of Prometheus, or {_EXEMPT}",
+        severity,
+    )
+
+
+def _scrape_port(pod: Obj) -> int | None:
+    annotations = annotations_of(pod)
+    if annotations.get(_SCRAPE) != "true":
+        return None
+    port = annotations.get(_SCRAPE_PORT, "")
+    found = int(port) if port.isdigit() else 80
+    return None if found == _MERGED else found
+
+
+def _is_one_of(pod: Obj, names: tuple[str, ...]) -> bool:
+    labels = labels_of(pod)
+    return any(str(labels.get(key, "")).startswith(names) for key in _APP)
+
+
+def _others(view: View, group: Group, outside: dict[str, list[Obj]]) -> Iterator[Judged]:
+    counts = {
+        namespace: len(pods)
+        for namespace, pods in outside.items()
+        if namespace not in group.spaces
+        and view.scene.mode(namespace) == "none"
+        and not _infrastructure(view, namespace)
+    }
+    if counts:
+        named = [f"{namespace} ({count})" for namespace, count in sorted(counts.items())]
+        yield Judged(
+            "outside-clients",
+            group.refusal.cause,
+            f"lets {group.told} refuse all clients outside the mesh; namespaces with such pods: {some(named, 10)}",
+            "If one of them calls these workloads, enroll it first; `prometheus` would tell.",
+            "warning",
+        )
+
+
+def _disabled(view: View, group: Group) -> Iterator[Judged]:
+    """DestinationRules that tell clients with a sidecar to send plain text to the refusing workloads."""
+    services = _services(view, group)
+    hosts = {full(name, namespace): (namespace, name) for namespace, name in services}
+    for rule in view.scene.all(DESTINATION_RULE):
+        if not disables(rule):
+            continue
+        host = full(str(dig(rule, "spec", "host") or ""), namespace_of(rule))
+        if named := service_of(host):
+            host = full(named[1], named[0])
+        if any(matches(host, one) for one in hosts):
+            yield disabled(view, group.refusal.cause, rule, group.refusal.cause)
+
+
+def disables(rule: Obj) -> bool:
+    """Whether a DestinationRule says tls.mode DISABLE anywhere."""
+    policies = [dig(rule, "spec", "trafficPolicy")]
+    policies += [entry.get("trafficPolicy") for entry in dig(rule, "spec", "subsets") or ()]
+    found: list[Any] = []
+    for policy in policies:
+        if policy:
+            found.append(policy.get("tls"))
+            found += [one.get("tls") for one in policy.get("portLevelSettings") or ()]
+    return any((tls or {}).get("mode") == "DISABLE" for tls in found)
+
+
+def disabled(view: View, obj: Obj, rule: Obj, cause: Obj) -> Judged:
+    """A DestinationRule against a policy that refuses what it sends; `obj` is the one of the two that is to blame."""
+    plain = "clients with a sidecar to send plain text (tls.mode DISABLE)"
+    return Judged(
+        "disable-against-strict",
+        obj,
+        f"tells {plain}, which {ref(cause)} refuses" if obj is rule else f"refuses what {ref(rule)} tells {plain}",
+        "Take tls out of that DestinationRule; sidecars then choose mTLS by themselves.",
+        "error" if view.scene.sidecars else "warning",
+        subject=f"{ref(rule)} {ref(cause)}",
+    )
+
+
+def _hbone(view: View, group: Group) -> Iterator[Judged]:
+    ambient = [pod for pod in group.pods if view.scene.enrolled(pod) == "ambient"]
+    for policy in view.scene.all(NETWORK_POLICY):
+        pods = [pod for pod in ambient if namespace_of(pod) == namespace_of(policy)]
+        if pods and blocks_hbone(policy, pods):
+            yield Judged(
+                "hbone-blocked",
+                group.refusal.cause,
+                f"leaves only HBONE, whose port {_HBONE} {ref(policy)} does not let in",
+                f"Add port {_HBONE} (TCP) to its ingress ports.",
+                "warning",
+                subject=ref(policy),
+            )
+
+
+def blocks_hbone(policy: Obj, pods: list[Obj]) -> bool:
+    """Whether a NetworkPolicy is for one of these pods and none of its ingress rules lets in port 15008."""
+    spec = policy.get("spec") or {}
+    types = spec.get("policyTypes") or ["Ingress"]
+    if "Ingress" not in types or not any(selectors.matches(spec.get("podSelector"), labels_of(pod)) for pod in pods):
+        return False
+    return not any(_lets_in(rule) for rule in spec.get("ingress") or ())
+
+
+def _lets_in(rule: Any) -> bool:
+    ports = rule.get("ports")
+    if not ports:
+        return True
+    for entry in ports:
+        port, end = entry.get("port"), entry.get("endPort")
+        if port is None or port == _HBONE or (isinstance(port, int) and end and port <= _HBONE <= end):
+            return True
+    return False

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Which workloads refuse clients without mTLS: by PeerAuthentication, or by what AuthorizationPolicies admit. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from .policy_identities import admits_anonymous, admits_nobody
+from .policy_scene import AUTHORIZATION, PEER_AUTHENTICATION
+from .policy_view import View, action, selector, targets
+from .snapshot import Obj, dig, labels_of, meta, name_of, namespace_of
+
+_STRICT = "STRICT"
+# What has just been written has no time yet, and is younger than all there is.
+_LATER = "9999"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a pod refuses to clients without mTLS. `ports`: None for all but `exempt`, else only these."""
+
+    cause: Obj
+    ports: frozenset[int] | None = None
+    exempt: frozenset[int] = frozenset()
+
+    def covers(self, port: int) -> bool:
+        return port not in self.exempt if self.ports is None else port in self.ports
+
+    def within(self, other: Refusal | None) -> bool:
+        """Whether the other refuses all of this already."""
+        if other is None:
+            return False
+        if self.ports is None:
+            return other.ports is None and other.exempt <= self.exempt
+        return all(other.covers(port) for port in self.ports)
+
+
+class Refusals:
+    """Of one scene: what each pod refuses. The oldest of several policies for the same counts, as istiod has it."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        root = view.scene.root
+        self.mesh: Obj | None = None
+        self.spaces: dict[str, Obj] = {}
+        self.workloads: dict[str, list[Obj]] = defaultdict(list)
+        for policy in sorted(view.scene.all(PEER_AUTHENTICATION), key=_age):
+            namespace = namespace_of(policy)
+            if selector(policy):
+                self.workloads[namespace].append(policy)
+            elif namespace == root:
+                self.mesh = self.mesh or policy
+            else:
+                self.spaces.setdefault(namespace, policy)
+
+    def of(self, pod: Obj) -> Refusal | None:
+        """By PeerAuthentication."""
+        namespace = namespace_of(pod)
+        labels = labels_of(pod)
+        for policy in self.workloads.get(namespace, ()):
+            if all(labels.get(key) == value for key, value in selector(policy).items()):
+                return self._of_workload(policy, namespace)
+        return self._of_namespace(namespace)
+
+    def _of_namespace(self, namespace: str) -> Refusal | None:
+        for policy in (self.spaces.get(namespace), self.mesh):
+            if policy is not None and _mode(policy) != "UNSET":
+                return Refusal(policy) if _mode(policy) == _STRICT else None
+        return None
+
+    def _of_workload(self, policy: Obj, namespace: str) -> Refusal | None:
+        ports = {int(port): str((mtls or {}).get("mode") or "UNSET") for port, mtls in _port_modes(policy).items()}
+        mode, above = _mode(policy), self._of_namespace(namespace)
+        strict = mode == _STRICT or (mode == "UNSET" and above is not None)
+        if strict:
+            exempt = frozenset(port for port, one in ports.items() if one in ("PERMISSIVE", "DISABLE"))
+            return Refusal(policy if mode == _STRICT or above is None else above.cause, None, exempt)
+        only = frozenset(port for port, one in ports.items() if one == _STRICT)
+        return Refusal(policy, only) if only else None
+
+    # -- AuthorizationPolicies --------------------------------------------------------------------------------------
+
+    def allowing(self, pod: Obj) -> list[Obj]:
+        """The ALLOW policies that are for this pod."""
+        return list(_for(self.view.allowing, self.view.scene.root, pod))
+
+    def denied_to_all(self, pod: Obj) -> Obj | None:
+        """The policy by which nobody at all is admitted to this pod, None when somebody may be."""
+        for policy in _for(self._denying, self.view.scene.root, pod):
+            return policy
+        found = self.allowing(pod)
+        return found[0] if found and all(admits_nobody(policy) for policy in found) else None
+
+    def by_identity(self, pod: Obj) -> Obj | None:
+        """The ALLOW policy by which nobody without an identity is admitted to this pod."""
+        found = self.allowing(pod)
+        if not found or any(admits_anonymous(policy) for policy in found):
+            return None
+        return next((policy for policy in found if not admits_nobody(policy)), None)
+
+    @cached_property
+    def _denying(self) -> dict[str, list[Obj]]:
+        """DENY policies with a rule that says nothing, and so is for everything."""
+        found: dict[str, list[Obj]] = defaultdict(list)
+        for policy in self.view.scene.all(AUTHORIZATION):
+            rules = dig(policy, "spec", "rules") or ()
+            if action(policy) == "DENY" and not targets(policy) and any(not rule for rule in rules):
+                found[namespace_of(policy)].append(policy)
+        return found
+
+
+def _for(policies: dict[str, list[Obj]], root: str, pod: Obj) -> Iterator[Obj]:
+    labels = labels_of(pod)
+    for namespace in dict.fromkeys((namespace_of(pod), root)):
+        for policy in policies.get(namespace, ()):
+            if all(labels.get(key) == value for key, value in selector(policy).items()):
+                yield policy
+
+
+def _age(policy: Obj) -> tuple[str, str]:
+    return str(meta(policy).get("creationTimestamp") or _LATER), name_of(policy)
+
+
+def _mode(policy: Obj) -> str:
+    return str(dig(policy, "spec", "mtls", "mode") or "UNSET")
+
+
+def _port_modes(policy: Obj) -> dict[str, Obj]:
+    return dict(dig(policy, "spec", "portLevelMtls") or {})
