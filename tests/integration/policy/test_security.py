@@ -65,6 +65,13 @@ def service(namespace: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}
 
 
+def deployment(namespace: str) -> dict[str, Any]:
+    pod = {"metadata": {"labels": POD}, "spec": {"containers": [{"name": "app", "image": "registry.example/app:1"}]}}
+    spec = {"selector": {"matchLabels": POD}, "template": pod}
+    meta = {"name": "reviews", "namespace": namespace}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}
+
+
 def planes(namespace: str, plane: DataPlane, **more: Any) -> Planes:
     return Planes({namespace: plane}, {(namespace, "reviews"): service(namespace)}, **more)
 
@@ -165,20 +172,20 @@ def test_a_waypoint_takes_what_is_made_for_it(policy: Policy) -> None:
     policy.kubectl.apply(waypoint, service(namespace), service(elsewhere))
     labels = ["istio.io/dataplane-mode=ambient", "istio.io/use-waypoint=waypoint"]
     policy.kubectl("label", "namespace", namespace, *labels)
+    policy.kubectl.apply(deployment(namespace))
     policy.kubectl("wait", "--for=condition=Programmed", "--timeout=60s", "-n", namespace, "gateway/waypoint")
+    policy.kubectl("wait", "--for=condition=Available", "--timeout=60s", "-n", namespace, "deployment", "--all")
 
     asked = [{"service": "reviews", **facet, "name": name, "protect": True} for name, facet in FACETS.items()]
     asked.append({"name": "all", "allow": [{"methods": ["GET"]}], "protect": True})
-    run = policy(namespace=namespace, security=asked, lockout_guard="accept", semantic_guard="accept")
-    run.ok()
+    policy(namespace=namespace, security=asked).ok()
     words = said(policy, namespace)
     at_waypoint = {name for name, word in words.items() if word == ("WaypointAccepted", "True", "Accepted")}
     at_pods = {name for name, word in words.items() if word == ("ZtunnelAccepted", "True", "Accepted")}
     assert at_waypoint | at_pods == words.keys()
     assert at_waypoint >= {"caller-allow", "path-allow", "not-caller-deny", "token-jwt-required", "asked-ext-authz"}
     assert at_pods == {each for each in words if each.endswith(("-protect", "-direct", "-default-deny"))}
-    again = policy(namespace=namespace, security=asked, lockout_guard="accept", semantic_guard="accept")
-    assert again.ok().result["changed"] is False
+    assert policy(namespace=namespace, security=asked).ok().result["changed"] is False
 
     # What is refused for want of a place to attach it, sent all the same.
     shared = DataPlane("ambient", f"{namespace}/waypoint")

@@ -129,6 +129,8 @@ def principal(account: str, namespace: str, trust_domain: str) -> str:
     """
     if account == "*":
         return "*"
+    if not trust_domain or "/" in trust_domain or "*" in trust_domain[1:]:
+        raise BadInput(f"trust_domain {trust_domain!r} is none.", hint="Give a name such as cluster.local, or *.")
     space, slash, name = account.rpartition("/")
     space = space if slash else namespace
     if not space or not name or "/" in space or "*" in space or "*" in name[:-1]:
@@ -136,7 +138,7 @@ def principal(account: str, namespace: str, trust_domain: str) -> str:
             f"service account {account!r} cannot be matched.",
             hint="Write namespace/name or name; only the name may end in *.",
         )
-    if trust_domain == "*" and name.endswith("*"):
+    if trust_domain.startswith("*") and name.endswith("*"):
         raise BadInput(
             f"service account {account!r} cannot be matched in every trust domain.", hint="Use `namespaces` for that."
         )

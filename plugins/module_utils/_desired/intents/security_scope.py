@@ -25,6 +25,7 @@ from .proxies import is_waypoint
 from .security_rules import Ports, ports_of, ports_of_all, same_ports, spec_of
 
 Obj = dict[str, Any]
+_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 _UNFIT = re.compile(r"[^a-z0-9]+")
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
 WAYPOINT_CLASS = "istio-waypoint"
@@ -85,6 +86,9 @@ class Scope:
 def scope_of(entry: Mapping[str, Any], planes: Planes) -> Scope:
     """Where an element belongs. Raises BadInput."""
     service, workload, gateway = entry.get("service"), entry.get("workload"), entry.get("gateway")
+    for option, name in (("service", service), ("gateway", gateway)):
+        if name is not None and not _NAME.fullmatch(name):
+            raise BadInput(f"{option}: {name!r} is no name.", hint="A policy reaches only its own `namespace`.")
     if entry.get("mesh"):
         if service or workload or gateway:
             raise BadInput("mesh is for all of the mesh: it goes with neither service, workload nor gateway.")

@@ -248,6 +248,12 @@ def test_mtls_ports() -> None:
     assert "Say permissive" in refused(AMBIENT, {"service": "reviews", "mtls": {"ports": {9: "disable"}}})
 
 
+@pytest.mark.parametrize("option", ["service", "gateway"])
+@pytest.mark.parametrize("name", ["other/reviews", "Reviews", "*", ""])
+def test_what_is_no_name(option: str, name: str) -> None:
+    assert f"{option}: {name!r} is no name" in refused(SIDECAR, {option: name, "default_deny": True})
+
+
 def test_names() -> None:
     deny = {"default_deny": True}
     assert made(SIDECAR, {"workload": {"b": "Two_2", "a": "x"}, **deny}).keys() == {"x-two-2-default-deny"}

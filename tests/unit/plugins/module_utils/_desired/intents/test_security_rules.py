@@ -47,6 +47,12 @@ def test_a_wildcard_of_every_trust_domain() -> None:
     assert "Use `namespaces`" in refused(SIDECAR, asked)
 
 
+@pytest.mark.parametrize("trust_domain", ["a/b", "a*", "spiffe://td"])
+def test_trust_domains_that_cannot_be(trust_domain: str) -> None:
+    said = refused(SIDECAR, {"allow": [{"service_accounts": ["web"]}], "trust_domain": trust_domain})
+    assert f"trust_domain {trust_domain!r}" in said
+
+
 def test_every_field() -> None:
     found = rule(
         {
