@@ -18,6 +18,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._corridor.policy 
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.policy.applyset import (
     ID,
     PART_OF,
+    Scope,
     scope_of,
     set_id,
 )
@@ -130,7 +131,7 @@ def test_what_a_set_holds_no_more_is_pruned(policy: Policy) -> None:
     assert len(run.draft.warnings) == 2 and "Argo CD application web" in " ".join(run.draft.warnings)
     assert client.get(kinds.VIRTUAL_SERVICE, "v", other) is None and client.get(kinds.CONFIG_MAP, "copy", home)
     narrowed = scope_of(parent(client, home))
-    assert (narrowed.kinds, narrowed.namespaces) == ({MAPS}, set())
+    assert narrowed == Scope(frozenset({MAPS}), frozenset())
     again = draft(client, [config_map(home, "a", "2")], apply_set=("shop", home))
     assert not again.draft.changes
 
@@ -175,7 +176,7 @@ def test_a_set_is_removed_with_its_parent(policy: Policy) -> None:
     some = carried(client, objects[:2], apply_set=("shop", home), state="absent")
     assert names(some.outcome.deleted) == {f"ConfigMap {home}/a", f"VirtualService {other}/v"}
     left = scope_of(parent(client, home))
-    assert (left.kinds, left.namespaces) == ({MAPS}, {other})
+    assert left == Scope(frozenset({MAPS}), frozenset({other}))
 
     preview = draft(client, [], apply_set=("shop", home), state="absent")
     assert [(step.name, step.action) for step in preview.draft.steps] == [
@@ -206,7 +207,7 @@ def test_a_run_that_dies_leaves_a_parent_that_names_enough(policy: Policy) -> No
     dying = draft(client, [config_map(home, "a"), virtual_service(other, "v")], apply_set=("shop", home))
     applyset.widen(client, dying.intent, dying.draft)
     wide = scope_of(parent(client, home))
-    assert (wide.kinds, wide.namespaces) == ({MAPS, ROUTES}, {other})
+    assert wide == Scope(frozenset({MAPS, ROUTES}), frozenset({other}))
     client.apply(next(item.obj for item in dying.draft.writing), manager=dying.intent.manager)
     after = carried(client, [config_map(home, "a")], apply_set=("shop", home))
     assert names(after.outcome.deleted) == {f"VirtualService {other}/v"}
@@ -218,3 +219,24 @@ def test_a_run_that_dies_leaves_a_parent_that_names_enough(policy: Policy) -> No
     applyset.widen(client, one.intent, one.draft)
     with pytest.raises(Conflict, match="Another run works with this apply set"):
         applyset.widen(client, two.intent, two.draft)
+
+
+def test_a_set_by_playbook(policy: Policy) -> None:
+    """Previewed, applied, pruned, removed; no Secret is told on the way."""
+    client, home = client_of(policy.cluster, seconds=600), policy.namespace()
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"key": "do-not-tell"}}
+    both = [config_map(home, "a"), secret]
+    steps = [
+        ("create", {"definitions": both, "check": True}, ["ConfigMap a", "Secret s", "ConfigMap shop"]),
+        ("create", {"definitions": both}, ["ConfigMap a", "Secret s", "ConfigMap shop"]),
+        ("delete", {"definitions": [secret], "prune": True}, ["ConfigMap a"]),
+        ("delete", {"state": "absent", "definitions": []}, ["Secret s", "ConfigMap shop"]),
+    ]
+    for action, more, told in steps:
+        run = policy(namespace=home, apply_set="shop", diff=True, **more).ok()
+        headers = [entry["before_header"].replace(f"{home}/", "") for entry in run.result["diff"]]
+        assert (headers, run.result["changed"]) == (told, True)
+        of_objects = {"created": 2} if action == "create" else {"deleted": 1}
+        assert {name: count for name, count in run.result["summary"].items() if name in of_objects} == of_objects
+        assert "do-not-tell" not in run.text and "ZG8tbm90LXRlbGw" not in run.text
+        assert (parent(client, home) is None) == (more.get("check", False) or more.get("state") == "absent")

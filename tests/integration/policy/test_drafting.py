@@ -178,7 +178,7 @@ def _json(*objects: Obj) -> str:
 
 def test_what_others_manage_is_refused_adopted_or_left(policy: Policy) -> None:
     client, here = client_of(policy.cluster), policy.namespace()
-    marks = {
+    marks: dict[str, dict[str, Any]] = {
         "argo": {"annotations": {"argocd.argoproj.io/tracking-id": f"web:/ConfigMap:{here}/argo"}},
         "flux": {
             "labels": {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux"}

@@ -167,10 +167,10 @@ class _Drafting:
                 rest[item.target] = item
             else:
                 item.live = member[1]
+        live, singles = read_in_bulk(self.client, rest, widely=_widely)
         if self.members is not None and self.intent.state == "present" and self.intent.validate:
-            live, singles = read_in_bulk(self.client, rest, widely=_widely)[0], []
-        else:
-            live, singles = read_in_bulk(self.client, rest, widely=_widely)
+            # Most are new, and the dry run tells which are not.
+            singles = []
         for one, obj in live.items():
             rest[one].live = obj
         forbidden = for_all(self.client, self._get, [rest[one] for one in singles])

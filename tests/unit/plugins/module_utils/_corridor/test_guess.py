@@ -27,7 +27,7 @@ def wanted(rest: Obj, *, kind: str = "VirtualService", **meta: Any) -> Obj:
 
 OWNED = {"f:metadata": {"f:labels": {"f:l": {}}}, "f:spec": {"f:hosts": {}, "f:timeout": {}}}
 SPEC = {"spec": {"hosts": ["a"], "timeout": "5s"}}
-PORTS = {
+PORTS: Obj = {
     "f:spec": {
         "f:ports": {
             'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}},
