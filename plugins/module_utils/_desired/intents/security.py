@@ -159,7 +159,7 @@ def _allow(entry: Entry, scope: Scope) -> list[Obj]:
         why = "it"
     if not why:
         return [_policy(scope, "allow", scope.at_pods("allow"), "ALLOW", _made(rules, entry, scope, same_ports))]
-    where = scope.at_proxies(why)
+    where = scope.at_proxies(why, protected=entry.get("protect", False))
     if scope.mesh and scope.waypoints:
         raise BadInput(f"{why} for all of the mesh would be denied behind waypoints.", hint="Give it by namespace.")
     return [_policy(scope, "allow", where, "ALLOW", _made(rules, entry, scope, scope.ports))]
@@ -170,7 +170,9 @@ def _deny(entry: Entry, scope: Scope) -> list[Obj]:
     why = _at_proxies(rules, scope)
     if not why:
         return [_policy(scope, "deny", scope.at_pods("deny"), "DENY", _made(rules, entry, scope, same_ports))]
-    where = scope.at_proxies(why)
+    # Rules without HTTP hold at the pods as well.
+    protected = entry.get("protect", False) or not any(rule.l7 for rule in rules)
+    where = scope.at_proxies(why, protected=protected)
     direct = [rule for rule in rules if not rule.l7] if scope.waypoints else []
     if direct and scope.mesh:
         raise BadInput(f"{why} for all of the mesh would be let in around waypoints.", hint="Give it by namespace.")
@@ -198,7 +200,7 @@ def _default_deny(entry: Entry, scope: Scope) -> list[Obj]:
 
 
 def _jwt(entry: Entry, scope: Scope) -> list[Obj]:
-    where = scope.at_proxies("a JWT")
+    where = scope.at_proxies("a JWT", protected=entry.get("protect", False))
     asked = entry["jwt"]
     spec = {**where, "jwtRules": [security_jwt.rule(asked)]}
     found = [_obj("RequestAuthentication", scope, scope.name("jwt"), spec)]
@@ -209,7 +211,7 @@ def _jwt(entry: Entry, scope: Scope) -> list[Obj]:
 
 
 def _external(entry: Entry, scope: Scope) -> list[Obj]:
-    where = scope.at_proxies("external authorization")
+    where = scope.at_proxies("external authorization", protected=entry.get("protect", False))
     asked = entry["external_authorization"]
     fields = ("ports", "methods", "paths", "not_paths", "hosts", "not_hosts")
     operation = operation_of(_checked(asked, fields), scope.ports)

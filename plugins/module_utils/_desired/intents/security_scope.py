@@ -46,7 +46,7 @@ class Scope:
     `pods` is what makes a policy one of the pods: a selector, or {} for all of the namespace; None, with `no_pods`
     saying why, where they cannot be named. `proxies` is the same for those that read HTTP; with `no_proxies`.
     `waypoints` are "namespace/name" of those before the pods; of the whole mesh's nobody knows more than "*".
-    `ports` translates for `proxies`.
+    `ports` translates for `proxies`. `uncovered` are Services of a whole namespace that use none of its waypoints.
     """
 
     namespace: str
@@ -60,6 +60,7 @@ class Scope:
     mesh: bool = False
     ambient: bool = False
     root: bool = False
+    uncovered: tuple[str, ...] = ()
 
     @property
     def gateway(self) -> bool:
@@ -76,10 +77,19 @@ class Scope:
             raise BadInput(f"{what} cannot be enforced: {self.no_pods}")
         return self.pods
 
-    def at_proxies(self, what: str) -> Obj:
-        """The selector or targetRefs for what reads HTTP, or sees the client. Raises BadInput."""
+    def at_proxies(self, what: str, *, protected: bool = False) -> Obj:
+        """The selector or targetRefs for what reads HTTP, or sees the client. Raises BadInput.
+
+        Services that use no waypoint must not be left out, unless somebody else closes them (`protected`).
+        """
         if self.proxies is None:
             raise BadInput(f"{what} cannot be enforced: {self.no_proxies}")
+        if self.uncovered and not protected:
+            more = f" and {len(self.uncovered) - 3} more" if len(self.uncovered) > 3 else ""
+            raise BadInput(
+                f"{what} would not hold for the whole namespace: no waypoint for {', '.join(self.uncovered[:3])}{more}.",
+                hint="Name each `service`, or give `protect: true`, which shuts out who does not come by a waypoint.",
+            )
         return self.proxies
 
 
@@ -136,15 +146,29 @@ def scope_of(entry: Mapping[str, Any], planes: Planes) -> Scope:
     if labels:
         why = f"the waypoint {before[0]} is before these pods and knows no labels. Name their `service` (too)."
         return replace(scope, no_proxies=why)
-    space, _slash, name = before[0].partition("/")
-    if plane.waypoint and space == namespace:
-        return replace(scope, proxies=_refs("Gateway", name), ports=ports_of_all(_services(namespace, planes)))
-    whose = f"is in {space}" if plane.waypoint else "is of single Services"
-    why = (
-        f"the waypoint {before[0]} {whose}, and one policy can be attached only to a waypoint of its own namespace that"
-        f" all of it uses. Name each `service`, or give it for the `gateway` {name} in {space}."
+    return _whole(scope, plane, planes)
+
+
+def _whole(scope: Scope, plane: DataPlane, planes: Planes) -> Scope:
+    """A whole ambient namespace: its waypoints, if they are its own."""
+    namespace = scope.namespace
+    split = [each.partition("/") for each in scope.waypoints]
+    far = next(((space, name) for space, _slash, name in split if space != namespace), None)
+    if far:
+        space, name = far
+        why = (
+            f"the waypoint {space}/{name} is in another namespace, and a policy can be attached only to one of its own."
+            f" Name each `service`, or give it for the `gateway` {name} in {space}."
+        )
+        return replace(scope, no_proxies=why)
+    services = _services(namespace, planes)
+    names = [str(each["metadata"]["name"]) for each in services if spec_of(each).get("selector")]
+    return replace(
+        scope,
+        proxies=_refs("Gateway", *(name for _space, _slash, name in split)),
+        ports=ports_of_all(services),
+        uncovered=tuple(name for name in sorted(names) if not plane.waypoint_of(name)),
     )
-    return replace(scope, no_proxies=why)
 
 
 def _mesh(entry: Mapping[str, Any], planes: Planes) -> Scope:
@@ -213,9 +237,9 @@ def _labels(workload: Mapping[str, Any] | None) -> dict[str, str]:
     return dict(workload)
 
 
-def _refs(kind: str, name: str) -> Obj:
+def _refs(kind: str, *names: str) -> Obj:
     group = "" if kind == "Service" else _GATEWAY_GROUP
-    return {"targetRefs": [{"group": group, "kind": kind, "name": name}]}
+    return {"targetRefs": [{"group": group, "kind": kind, "name": name} for name in names]}
 
 
 def slug(text: str) -> str:

@@ -67,9 +67,24 @@ def test_the_whole_namespace() -> None:
     assert made(AMBIENT, {"allow": [BY_CALLER]})["allow"].keys() == {"action", "rules"}
     assert made(WAYPOINT, {"allow": [BY_CALLER]})["allow"]["targetRefs"] == [gateway]
     assert made(WAYPOINT, {"default_deny": True}) == {"default-deny": {"action": "ALLOW"}}
-    assert "edge/shared is in edge" in refused(FAR, {"allow": [BY_CALLER]})
+    assert "edge/shared is in another namespace" in refused(FAR, {"allow": [BY_CALLER]})
+    both = DataPlane("ambient", "shop/waypoint", {"reviews": "shop/own"})
+    targets = made(both, {"allow": [BY_CALLER]})["allow"]["targetRefs"]
+    assert targets == [gateway, {**gateway, "name": "own"}]
+
+
+def test_a_whole_namespace_leaves_no_service_out() -> None:
     single = DataPlane("ambient", "", {"reviews": "shop/own"})
-    assert "shop/own is of single Services" in refused(single, {"allow": [BY_CALLER]})
+    mixed = planes(single, REVIEWS, service("db", {"port": 5432}), service("outside", selector={}))
+    for facet in (
+        {"allow": [BY_CALLER]},
+        {"deny": [BY_PATH]},
+        {"jwt": JWT},
+        {"external_authorization": {"provider": "a"}},
+    ):
+        assert "not hold for the whole namespace: no waypoint for db." in refused(mixed, facet)
+        assert not refused(mixed, {**facet, "protect": True})
+    assert made(mixed, {"deny": [BY_CALLER]}).keys() == {"deny", "deny-direct"}
 
 
 def test_a_waypoint_that_only_some_services_use() -> None:
