@@ -85,9 +85,10 @@ class Scope:
         if self.proxies is None:
             raise BadInput(f"{what} cannot be enforced: {self.no_proxies}")
         if self.uncovered and not protected:
+            some = ", ".join(self.uncovered[:3])
             more = f" and {len(self.uncovered) - 3} more" if len(self.uncovered) > 3 else ""
             raise BadInput(
-                f"{what} would not hold for the whole namespace: no waypoint for {', '.join(self.uncovered[:3])}{more}.",
+                f"{what} would not hold for the whole namespace: no waypoint for {some}{more}.",
                 hint="Name each `service`, or give `protect: true`, which shuts out who does not come by a waypoint.",
             )
         return self.proxies
