@@ -133,6 +133,7 @@ def test_proxies_get_what_was_asked_for(policy: Policy, client: Client) -> None:
         ],
         "telemetry": [
             {"namespace": sidecars, "access_log": {"providers": ["envoy"], "filter": "response.code >= 417"}},
+            {"namespace": ambient, "access_log": {"providers": ["envoy"], "filter": "response.code >= 416"}},
             {
                 "namespace": ambient,
                 "service": "reviews",
@@ -153,7 +154,7 @@ def test_proxies_get_what_was_asked_for(policy: Policy, client: Client) -> None:
     )
     reviews, ratings = (f"inbound-vip|9080|http|{name}.{ambient}.svc.cluster.local" for name in ("reviews", "ratings"))
     assert _finally(
-        {reviews: (BOTH, False, "418"), ratings: ([], False, ""), f"tls {ambient}.example.com": True, "asked": True},
+        {reviews: (BOTH, False, "418"), ratings: ([], False, "416"), f"tls {ambient}.example.com": True, "asked": True},
         lambda: _waypoint_of(client, ambient, (reviews, ratings)),
     )
     assert _finally(
@@ -196,6 +197,11 @@ def _http(listener: dict[str, Any]) -> Iterator[tuple[str, list[str], list[dict[
                 yield chain.get("name", ""), filters, hosts, json.dumps(manager.get("accessLog"))
 
 
+def _logged(log: str) -> str:
+    """Which of the codes that are logged here is in the filter."""
+    return ", ".join(code for code in ("416", "417", "418") if f"response.code >= {code}" in log)
+
+
 def _with_tls(clusters: list[dict[str, Any]], host: str) -> bool:
     """Whether the host's port 443 is spoken to by TLS."""
     (cluster,) = [each for each in clusters if each["name"].endswith(f"|{host}")] or [{}]
@@ -211,10 +217,9 @@ def _sidecar(client: Client, namespace: str) -> dict[str, Any]:
     for listener in dump["listeners"]:
         for _chain, filters, hosts, log in _http(listener):
             if filters:
-                limited = all(each.get("rateLimits") for each in hosts)
-                found[listener["name"]] = (filters, limited, "417" if "417" in log else "")
+                found[listener["name"]] = (filters, all(each.get("rateLimits") for each in hosts), _logged(log))
     host = f"{namespace}.example.com"
-    blocked = any(each["name"] == "block_all" for route in dump["routes"] for each in route["virtualHosts"])
+    blocked = any(each["name"] == "block_all" for route in dump["routes"] for each in route.get("virtualHosts", ()))
     return {**found, f"tls {host}": _with_tls(dump["clusters"], host), "block_all": blocked}
 
 
@@ -224,7 +229,7 @@ def _waypoint_of(client: Client, namespace: str, chains: tuple[str, ...]) -> dic
     for listener in dump["listeners"]:
         for chain, filters, hosts, log in _http(listener):
             if filters or chain in chains:
-                found[chain] = (filters, any(each.get("rateLimits") for each in hosts), "418" if "418" in log else "")
+                found[chain] = (filters, any(each.get("rateLimits") for each in hosts), _logged(log))
     host = f"{namespace}.example.com"
     asked = any(each["name"] == f"outbound|9080||ratelimit.{namespace}.svc.cluster.local" for each in dump["clusters"])
     return {**found, f"tls {host}": _with_tls(dump["clusters"], host), "asked": asked}
@@ -233,6 +238,10 @@ def _waypoint_of(client: Client, namespace: str, chains: tuple[str, ...]) -> dic
 def _public(client: Client, namespace: str) -> dict[str, Any]:
     dump = _configuration(client, namespace, "gateway.networking.k8s.io/gateway-name=public")
     filters = [found for listener in dump["listeners"] for _chain, found, _hosts, _log in _http(listener)]
-    hosts = [(each["name"], bool(each.get("rateLimits"))) for route in dump["routes"] for each in route["virtualHosts"]]
+    hosts = [
+        (each["name"], bool(each.get("rateLimits")))
+        for route in dump["routes"]
+        for each in route.get("virtualHosts", ())
+    ]
     asked = any(each["name"] == f"outbound|9080||ratelimit.{namespace}.svc.cluster.local" for each in dump["clusters"])
     return {"filters": filters[0] if filters else [], "asked": asked, "hosts": hosts}

@@ -138,14 +138,11 @@ def _ambient(element: Element, entry: Entry, plane: DataPlane, planes: Planes, n
             )
             return None
         return _waypoint(element, entry, waypoint, ())
-    live = planes.service(namespace, service)
-    ports = [
-        each["port"] for each in ((live or {}).get("spec") or {}).get("ports") or () if each.get("protocol") != "UDP"
-    ]
+    ports = proxies.ports_of(planes, namespace, service)
     if not ports:
         element.wrong(
-            f"the Service {namespace}/{service} is not known, so that its ports are not either; make it first, or leave"
-            " `service` out for all of the waypoint."
+            f"the Service {namespace}/{service} is not known, so that its ports are not either; make it, in this task"
+            " if you like, or leave `service` out for all of the waypoint."
         )
         return None
     # As istiod calls a waypoint's chains (`model.BuildSubsetKey`).

@@ -60,7 +60,7 @@ def labels_of(element: Element, entry: Mapping[str, Any], planes: Planes, namesp
     if live is None:
         element.wrong(
             f"the Service {namespace}/{service} is not known, so that the labels of its pods are not either;"
-            " make it first, or give them in `workload` beside it."
+            " make it, in this task if you like, or give them in `workload` beside it."
         )
         return None
     labels = dict((live.get("spec") or {}).get("selector") or {})
@@ -68,6 +68,12 @@ def labels_of(element: Element, entry: Mapping[str, Any], planes: Planes, namesp
         element.wrong(f"the Service {namespace}/{service} selects no pods; give their labels in `workload` beside it.")
         return None
     return labels
+
+
+def ports_of(planes: Planes, namespace: str, service: str) -> list[int]:
+    """The ports of a Service that requests can come by; none where it is not known."""
+    ports = ((planes.service(namespace, service) or {}).get("spec") or {}).get("ports") or ()
+    return [each["port"] for each in ports if each.get("protocol") != "UDP"]
 
 
 def everywhere(element: Element, entry: Mapping[str, Any], planes: Planes, namespace: str, way_out: str) -> bool:
