@@ -14,7 +14,18 @@ from ansible_collections.meshwright.istio.plugins.module_utils._errors import Re
 from ansible_collections.meshwright.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
 
-from .carrying import Carried, Obj, carried, client_of, config_map, config_maps, draft, values, virtual_service
+from .carrying import (
+    Carried,
+    Obj,
+    carried,
+    client_of,
+    config_map,
+    config_maps,
+    draft,
+    through_proxy,
+    values,
+    virtual_service,
+)
 from .conftest import Policy
 
 _NAMES = [f"route-{number:02}" for number in range(99)]
@@ -210,3 +221,21 @@ def test_a_status_that_is_written_meanwhile_is_no_change(policy: Policy) -> None
     assert run.outcome.not_returned == []
     (left,) = client.list(kinds.AUTHORIZATION_POLICY, namespace)
     assert (left["metadata"]["name"], left["spec"]) == ("allow", allow["spec"])
+
+
+def test_return_makes_again_what_was_deleted_before_a_deletion_failed(policy: Policy) -> None:
+    client, namespace = client_of(policy.cluster), policy.namespace()
+    name = ("shop", namespace)
+    desired = [*config_maps(namespace, 5), virtual_service(namespace, "v")]
+    carried(client, desired, apply_set=name)
+    before = state(client, namespace)
+    with through_proxy(policy.cluster) as (proxy, proxied):
+        run = draft(proxied, [], apply_set=name, state="absent", on_error="return")
+        proxy.fail("DELETE .*/c-003", status=400, message="not this one")
+        run.outcome = carry.carry_out(proxied, run.draft, run.intent)
+        assert run.labels("failed") == {"c-003"}
+        assert "v" in run.labels("deleted")
+        going_back.go_back(proxied, run.draft, run.outcome, run.intent)
+    assert set(run.outcome.returned) == {item.label for item in run.outcome.deleted}
+    assert state(client, namespace) == before
+    assert not draft(client, desired, apply_set=name).draft.changes
