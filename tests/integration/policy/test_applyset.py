@@ -22,7 +22,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._desired.policy.a
     scope_of,
     set_id,
 )
-from ansible_collections.meshwright.istio.plugins.module_utils._errors import Conflict, GuardRefused
+from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput, Conflict, GuardRefused
 from ansible_collections.meshwright.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
 
@@ -90,6 +90,9 @@ def test_kubectl_knows_the_set_and_its_members(policy: Policy) -> None:
         draft(client, objects, apply_set=("theirs", home))
     with pytest.raises(GuardRefused, match="is no apply set's parent"):
         draft(client, objects[1:], apply_set=("a", home))
+
+    with pytest.raises(BadInput, match=f"ConfigMap {home}/a is the parent of the apply set itself"):
+        draft(client, objects, apply_set=("a", home))
 
     # Nor does an object belong to two.
     error = draft_errors(client, config_map(home, "k", "2"), apply_set=("shop", home), prune=False)
@@ -226,7 +229,7 @@ def test_a_set_by_playbook(policy: Policy) -> None:
     client, home = client_of(policy.cluster, seconds=600), policy.namespace()
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"key": "do-not-tell"}}
     both = [config_map(home, "a"), secret]
-    steps = [
+    steps: list[tuple[str, dict[str, Any], list[str]]] = [
         ("create", {"definitions": both, "check": True}, ["ConfigMap a", "Secret s", "ConfigMap shop"]),
         ("create", {"definitions": both}, ["ConfigMap a", "Secret s", "ConfigMap shop"]),
         ("delete", {"definitions": [secret], "prune": True}, ["ConfigMap a"]),

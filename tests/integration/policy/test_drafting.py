@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.policy import drafting, rehearsal
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.policy.draft import Draft
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.policy.model import Document
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
     ApiError,
-    BadInput,
     Conflict,
     Invalid,
     NotFound,
@@ -107,27 +105,6 @@ def values_unchanged(client: Client, namespace: str) -> bool:
     maps = {obj["metadata"]["name"]: obj.get("data") for obj in client.list(kinds.CONFIG_MAP, namespace)}
     routes = client.list(kinds.VIRTUAL_SERVICE, namespace)
     return not routes and maps["theirs"] == {"value": "theirs"} and not any(name.startswith("good") for name in maps)
-
-
-def test_nonsense_among_the_objects_is_told_before_anything_is_asked(policy: Policy) -> None:
-    client = client_of(policy.cluster)
-    nameless: Obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "a"}}
-    spaceless = config_map("a", "x")
-    del spaceless["metadata"]["namespace"]
-    older = {**virtual_service("a", "v"), "apiVersion": "networking.istio.io/v1beta1"}
-    with pytest.raises(BadInput) as caught:
-        rehearsed(client, [nameless, spaceless, virtual_service("a", "v"), older, {"kind": "X", "metadata": {}}])
-    assert len(caught.value.details["wrong"]) == 4
-    for said in (
-        "definitions[0]: an object of kind ConfigMap has no `metadata.name`",
-        "definitions[1]: ConfigMap x has no `metadata.namespace`",
-        "definitions[3]: VirtualService a/v is given in definitions[2] too",
-        "definitions[4]: ",
-    ):
-        assert said in caught.value.message
-    with pytest.raises(BadInput, match="is the parent of the set itself"):
-        rehearsed(client, [config_map("a", "set")], apply_set=("set", "a"))
-    assert not client.requests.counts["PATCH"]
 
 
 def test_few_requests_find_everything(policy: Policy) -> None:

@@ -34,7 +34,7 @@ from .members import Members, key_of
 _TOLD = 5
 _KEPT = 50
 # From so many namespaces one LIST of all their names is cheaper than a GET of each.
-_LIST_NAMESPACES_FROM = 4
+_LIST_NAMESPACES_FROM = 10
 # These may be read of all namespaces at once: clusters hold few of them, they are small, and none is secret.
 _MESH_GROUPS = (".istio.io", "gateway.networking.k8s.io")
 _SMALL = (NETWORK_POLICY, SERVICE_ACCOUNT)
@@ -43,8 +43,9 @@ _SMALL = (NETWORK_POLICY, SERVICE_ACCOUNT)
 def draft(client: Client, documents: Sequence[Document], intent: PolicyIntent) -> Draft:
     """The objects as they are and should be. Steps of what is not as desired stay provisional until rehearsed.
 
-    What speaks against single objects is in `errors` (raised at once if nothing else would change). Raises BadInput
-    for objects that make no sense together, GuardRefused when the set's parent is not ours.
+    `documents` are finished: each has its kind, name and namespace, and none is given twice. What speaks against
+    single objects is in `errors` (raised at once if nothing else would change). Raises GuardRefused when the set's
+    parent is not ours.
     """
     with without_collecting():
         found = _Drafting(client, documents, intent).draft()
@@ -91,34 +92,21 @@ class _Drafting:
         kinds, unknown = served.resolve(self.client, (_named(each) for each in self.documents))
         parent = self.intent.apply_set
         identity = set_id(parent.name, parent.namespace) if parent else ""
-        wrong = [
-            f"{each.origin}: {error.message}"
-            for each in self.documents
-            if isinstance(error := unknown.get(_named(each)), BadInput)
-        ]
-        seen: dict[tuple[str, str, str | None, str], Document] = {}
         items: list[Item] = []
         origins: dict[Target, str] = {}
         for each in self.documents:
             kind = kinds.get(_named(each))
             if kind is None:
                 continue
-            meta = each.obj.get("metadata") or {}
-            problem = _problem(kind, meta)
-            one = target(kind, meta.get("namespace"), str(meta.get("name")))
-            if not problem and (other := seen.get(key_of(one))):
-                problem = f"{one.label} is given in {other.origin} too: one of the two would undo the other"
-            if not problem and self._is_parent(one):
-                problem = f"{one.label} is the parent of the set itself"
-            if problem:
-                wrong.append(f"{each.origin}: {problem}")
-                continue
-            seen[key_of(one)] = each
+            meta = each.obj["metadata"]
+            one = target(kind, meta.get("namespace"), meta["name"])
+            if self._is_parent(one):
+                raise BadInput(
+                    f"{each.origin}: {one.label} is the parent of the apply set itself.",
+                    hint="Give the set another name (`apply_set`), or the object.",
+                )
             origins[one] = each.origin
             items.append(Item(as_member(applicable(each.obj, kind), identity), one))
-        if wrong:
-            more = f" And {len(wrong) - 2 * _TOLD} more." if len(wrong) > 2 * _TOLD else ""
-            raise BadInput("; ".join(wrong[: 2 * _TOLD]) + f".{more}", details={"wrong": wrong[:_KEPT]})
         self.found.origins = origins
         for name, error in unknown.items():
             labels = [_label(each) for each in self.documents if _named(each) == name]
@@ -126,7 +114,7 @@ class _Drafting:
                 # The kind is gone, and so are all its objects.
                 self.found.left += [Step(label, "none", removals.ABSENT) for label in labels]
             else:
-                self._refuse(labels, NotFound(error.message, hint=error.hint, status=404, details=error.details))
+                self._refuse(labels, error)
         return sorted(items, key=lambda item: wave(item.target.kind))
 
     def _is_parent(self, one: Target) -> bool:
@@ -241,18 +229,10 @@ class _Drafting:
 
 
 def _named(document: Document) -> tuple[str, str]:
-    return str(document.obj.get("apiVersion") or ""), str(document.obj.get("kind") or "")
+    return document.obj["apiVersion"], document.obj["kind"]
 
 
 def _label(document: Document) -> str:
-    meta = document.obj.get("metadata") or {}
+    meta = document.obj["metadata"]
     where = f"{meta['namespace']}/" if meta.get("namespace") else ""
-    return f"{document.obj.get('kind')} {where}{meta.get('name')}"
-
-
-def _problem(kind: Kind, meta: Mapping[str, object]) -> str:
-    if not meta.get("name"):
-        return f"an object of kind {kind.kind} has no `metadata.name`"
-    if kind.namespaced and not meta.get("namespace"):
-        return f"{kind.kind} {meta['name']} has no `metadata.namespace`; `namespace` gives one to all that name none"
-    return ""
+    return f"{document.obj['kind']} {where}{meta['name']}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..._desired.policy.applyset import GroupKind
-from ..._errors import ApiError, Forbidden, MeshError, NotFound
+from ..._errors import Forbidden, NotFound
 from ..._kube.client import Client
 from ..._kube.kinds import CRD, KINDS, Kind, known
 
@@ -19,7 +19,7 @@ from ..._kube.kinds import CRD, KINDS, Kind, known
 Named = tuple[str, str]
 
 
-def resolve(client: Client, names: Iterable[Named]) -> tuple[dict[Named, Kind], dict[Named, MeshError]]:
+def resolve(client: Client, names: Iterable[Named]) -> tuple[dict[Named, Kind], dict[Named, NotFound]]:
     """The kinds, and why a kind could not be resolved. Kinds of the table are not asked for."""
     found: dict[Named, Kind] = {}
     unknown: list[Named] = []
@@ -29,17 +29,19 @@ def resolve(client: Client, names: Iterable[Named]) -> tuple[dict[Named, Kind], 
         else:
             unknown.append(name)
 
-    def ask(name: Named) -> Kind | MeshError:
+    def ask(name: Named) -> Kind | NotFound:
         try:
             return client.resolve({"apiVersion": name[0], "kind": name[1]})
-        except MeshError as error:
-            if isinstance(error, ApiError) and not isinstance(error, NotFound):
-                raise
+        except NotFound as error:
             return error
 
-    answers = dict(zip(unknown, client.many(ask, unknown), strict=True))
-    found.update((name, answer) for name, answer in answers.items() if isinstance(answer, Kind))
-    return found, {name: answer for name, answer in answers.items() if isinstance(answer, MeshError)}
+    lacking: dict[Named, NotFound] = {}
+    for name, answer in zip(unknown, client.many(ask, unknown), strict=True):
+        if isinstance(answer, Kind):
+            found[name] = answer
+        else:
+            lacking[name] = answer
+    return found, lacking
 
 
 def unserved(client: Client, kinds: Iterable[Kind]) -> set[Kind]:
