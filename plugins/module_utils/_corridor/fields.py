@@ -12,6 +12,7 @@ The format (FieldsV1): `f:name` a field, `k:{"name":"x"}` an item of a keyed lis
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -36,7 +37,13 @@ def owned_part(live: Obj, manager: str) -> Obj:
     meta = live.get("metadata") or {}
     named = {key: meta[key] for key in ("name", "namespace") if meta.get(key)}
     entry = applied_entry(live, manager) or {}
-    part = _part(entry.get("fieldsV1") or {".": {}}, live)
+    owned = entry.get("fieldsV1") or {".": {}}
+    part = _part(owned, live)
+    if live.get("kind") == "Secret" and "f:stringData" in owned:
+        # Never stored: the server keeps it as data, which then nobody owns.
+        held = live.get("data") or {}
+        keys = [name[2:] for name in owned["f:stringData"] if name[2:] in held]
+        part["stringData"] = {key: base64.b64decode(held[key]).decode() for key in keys}
     part["metadata"] = {**part.get("metadata", {}), **named}
     return {"apiVersion": live.get("apiVersion"), "kind": live.get("kind"), **part}
 

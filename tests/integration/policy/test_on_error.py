@@ -154,6 +154,55 @@ def test_return_makes_again_what_was_pruned(policy: Policy) -> None:
     assert not draft(client, first, apply_set=name).draft.changes
 
 
+def test_return_of_kinds_whose_lists_and_texts_are_told_apart(policy: Policy) -> None:
+    """Ports by their keys, listeners by their names, a Secret's text that is not stored as such."""
+    client, namespace = client_of(policy.cluster), policy.namespace()
+
+    def objects(port: int, text: str) -> list[Obj]:
+        meta = {"name": "x", "namespace": namespace}
+        ports = [{"port": port, "name": "http"}, {"port": 53, "name": "dns", "protocol": "UDP"}]
+        listeners = [{"name": "a", "port": 80, "protocol": "HTTP"}, {"name": "b", "port": port, "protocol": "HTTP"}]
+        gateway = {"gatewayClassName": "none", "listeners": listeners[:: 1 if port == 81 else -1]}
+        peers = {"mtls": {}, "selector": {"matchLabels": {"app": text}}, "portLevelMtls": {str(port): {}}}
+        from_all = {"from": [{"podSelector": {}}], "ports": [{"port": port}]}
+        egress = [{"hosts": ["./*" if port == 81 else "*/*"]}]
+        return [
+            {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"a": text}, "data": {"b": "eA=="}},
+            {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": ports}},
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta, "imagePullSecrets": [{"name": text}]},
+            {
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "NetworkPolicy",
+                "metadata": meta,
+                "spec": {"podSelector": {}, "ingress": [from_all]},
+            },
+            {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": meta, "spec": gateway},
+            {"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": meta, "spec": peers},
+            {"apiVersion": "networking.istio.io/v1", "kind": "Sidecar", "metadata": meta, "spec": {"egress": egress}},
+        ]
+
+    def shown() -> list[Obj]:
+        return [
+            {
+                **{key: value for key, value in obj.items() if key not in ("metadata", "status")},
+                "owned": [
+                    entry["fieldsV1"] for entry in obj["metadata"]["managedFields"] if "subresource" not in entry
+                ],
+            }
+            for each in objects(81, "one")
+            if (obj := client.get(client.resolve(each), "x", namespace))
+        ]
+
+    carried(client, objects(81, "one"))
+    before = shown()
+    run = carried(client, objects(82, "two"), on_error="return")
+    assert len(run.outcome.applied) == 7
+    assert all(old != new for old, new in zip(before, shown(), strict=True))
+    going_back.go_back(client, run.draft, run.outcome, run.intent)
+    assert run.outcome.not_returned == []
+    assert shown() == before
+
+
 def test_return_gives_back_what_was_taken_by_force(policy: Policy) -> None:
     """Values and owners: the other manager's next apply finds its fields its own."""
     client, namespace = client_of(policy.cluster), policy.namespace()

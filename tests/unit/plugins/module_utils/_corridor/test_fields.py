@@ -117,13 +117,23 @@ def test_the_part_that_a_manager_owns(rest: Obj, meta: Obj, owned: Obj, mine: Ob
     assert fields.owned_part(live(rest, *others, entry(owned), **meta), ME) == mine
 
 
+def test_what_came_as_text_into_a_secret_is_text_again() -> None:
+    """Its managed fields go on naming `stringData`, which no Secret has."""
+    owned = {"f:stringData": {"f:text": {}, "f:gone": {}}, "f:data": {"f:bytes": {}}}
+    secret = {**live({"data": {"text": "dGV4dA==", "bytes": "/w==", "theirs": "eA=="}}, entry(owned)), "kind": "Secret"}
+    assert fields.owned_part(secret, ME) == {
+        **part({"data": {"bytes": "/w=="}, "stringData": {"text": "text"}}),
+        "kind": "Secret",
+    }
+
+
 def test_a_manager_without_an_entry_owns_nothing() -> None:
     assert fields.owned_part(live({"data": {"a": "1"}}, entry({"f:data": {"f:a": {}}}, "kubectl")), ME) == part({})
 
 
 def test_the_order_of_items_is_that_of_the_object() -> None:
     """Order is part of what is applied, whatever order the managed fields are in."""
-    keys = {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}} for name in "cab"}
+    keys: Obj = {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}} for name in "cab"}
     found = fields.owned_part(live({"spec": [{"name": name} for name in "bca"]}, entry({"f:spec": keys})), ME)
     assert [item["name"] for item in found["spec"]] == ["b", "c", "a"]
 
