@@ -72,13 +72,15 @@ def policy(view: View, obj: Obj) -> Iterator[Judged]:
             _MAKE,
         )
     elif kind == TELEMETRY and namespace_of(obj) != view.scene.root and ambient_in_scope(view, obj):
-        yield Judged(
-            "telemetry-on-ambient",
-            obj,
-            f"has no effect on {_who(view, obj)}: ztunnel takes no Telemetry, and a waypoint only what names it",
-            _MAKE,
-            "warning",
-        )
+        # One without a selector is for waypoints too: of its own namespace, and for the Services in it.
+        if selector(obj) or view.scene.waypoint_of(obj) is None:
+            yield Judged(
+                "telemetry-on-ambient",
+                obj,
+                f"has no effect on {_who(view, obj)}: ztunnel takes no Telemetry, and a waypoint none with a selector",
+                _MAKE,
+                "warning",
+            )
     elif kind == PEER_AUTHENTICATION:
         yield from _disable(view, obj)
 

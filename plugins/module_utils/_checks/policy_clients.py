@@ -69,7 +69,7 @@ def _outside(view: View) -> dict[str, list[Obj]]:
     found: dict[str, list[Obj]] = defaultdict(list)
     for namespace, pods in view.scene.pods.items():
         for pod in pods:
-            if view.scene.enrolled(pod) == "none":
+            if view.scene.enrolled(pod) == "none" and not view.scene.excused(pod):
                 found[namespace].append(pod)
     return found
 
@@ -86,6 +86,7 @@ def _neighbours(view: View, group: Group, outside: dict[str, list[Obj]], severit
         for namespace, pods in sorted(outside.items())
         if namespace not in group.spaces and view.scene.mode(namespace) != "none"
         for pod in pods
+        if not view.scene.opted_out(pod)
     ]
     lost = [pod for pod in (*beside, *labelled) if not _infrastructure(view, namespace_of(pod))]
     if not lost:
@@ -181,13 +182,13 @@ def _is_one_of(pod: Obj, names: tuple[str, ...]) -> bool:
 
 
 def _others(view: View, group: Group, outside: dict[str, list[Obj]]) -> Iterator[Judged]:
-    counts = {
-        namespace: len(pods)
-        for namespace, pods in outside.items()
-        if namespace not in group.spaces
-        and view.scene.mode(namespace) == "none"
-        and not _infrastructure(view, namespace)
-    }
+    counts = {}
+    for namespace, pods in outside.items():
+        if namespace in group.spaces or _infrastructure(view, namespace):
+            continue
+        left = [pod for pod in pods if view.scene.mode(namespace) == "none" or view.scene.opted_out(pod)]
+        if left:
+            counts[namespace] = len(left)
     if counts:
         named = [f"{namespace} ({count})" for namespace, count in sorted(counts.items())]
         yield Judged(

@@ -26,6 +26,8 @@ NAMESPACE = "/Namespace"
 POD = "/Pod"
 # Those of gateways and waypoints, with their status; all others are read without it.
 GATEWAY_POD = "/Pod of gateways"
+# Those that cannot be in the mesh, or not yet: on the host's network, or about to start.
+EXCUSED_POD = "/Pod that starts or is on the host's network"
 SERVICE = "/Service"
 INGRESS = "networking.k8s.io/Ingress"
 NETWORK_POLICY = "networking.k8s.io/NetworkPolicy"
@@ -182,6 +184,15 @@ class Scene:
         ambient = labels.get(_MODE) == "ambient" or self.mode(namespace_of(pod)) == "ambient"
         return "ambient" if ambient and labels.get(_INJECT) != "true" else "none"
 
+    def excused(self, pod: Obj) -> bool:
+        """Whether nobody has forgotten to enroll this pod: it cannot be, or is only about to start."""
+        return self.get(EXCUSED_POD, namespace_of(pod), name_of(pod)) is not None
+
+    def opted_out(self, pod: Obj) -> bool:
+        """Whether the pod itself says that it is not to be in the mesh."""
+        labels, annotations = labels_of(pod), annotations_of(pod)
+        return labels.get(_MODE) == "none" or "false" in (labels.get(_INJECT), annotations.get(_INJECT))
+
     @cached_property
     def sidecars(self) -> bool:
         """Whether the mesh has sidecars, so far as is known: pods with one, or namespaces that ask for them."""
@@ -258,6 +269,7 @@ ALL_KINDS = (
     NAMESPACE,
     POD,
     GATEWAY_POD,
+    EXCUSED_POD,
     SERVICE,
     INGRESS,
     NETWORK_POLICY,

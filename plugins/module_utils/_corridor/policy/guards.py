@@ -239,6 +239,7 @@ def _for_lockout(wanted: Wanted, policies: Iterable[Obj]) -> None:
         scene.PEER_AUTHENTICATION,
         scene.SERVICE,
         scene.DESTINATION_RULE,
+        scene.EXCUSED_POD,
         scene.INGRESS,
         scene.NETWORK_POLICY,
     )

@@ -9,12 +9,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..._checks import policy_scene as scene
 from ..._checks.policy_scene import GATEWAY_NAME, Key, Scene, kind_of
 from ..._checks.snapshot import Obj, name_of, namespace_of
-from ..._errors import ApiError, Unauthorized, Unreachable
+from ..._errors import ApiError, Invalid, Unauthorized, Unreachable
 from ..._kube import kinds
 from ..._kube.client import Client
 from ..._kube.kinds import Kind
@@ -25,11 +26,13 @@ from .draft import Draft
 # From so many namespaces one LIST of all pods is cheaper than one for each.
 _PODS_EVERYWHERE = 5
 _RUNNING = "status.phase!=Succeeded,status.phase!=Failed"
+_STARTING, _ON_HOST = "status.phase=Pending", "spec.hostNetwork=true"
 
 _KINDS: dict[str, Kind] = {
     scene.NAMESPACE: kinds.NAMESPACE,
     scene.POD: kinds.POD,
     scene.GATEWAY_POD: kinds.POD,
+    scene.EXCUSED_POD: kinds.POD,
     scene.SERVICE: kinds.SERVICE,
     scene.INGRESS: kinds.KINDS[("networking.k8s.io/v1", "Ingress")],
     scene.NETWORK_POLICY: kinds.NETWORK_POLICY,
@@ -142,7 +145,7 @@ def _after(objects: Mapping[str, Mapping[Key, Obj]], draft: Draft) -> dict[str, 
     return found
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
+# -- reading -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -216,5 +219,10 @@ def _namespaces(client: Client, names: list[str], refused: ApiError) -> _Read:
 def _list(client: Client, kind: str, namespace: str | None) -> list[Obj]:
     if kind == scene.GATEWAY_POD:
         return [*client.list(kinds.POD, namespace, labels=GATEWAY_NAME)]
+    if kind == scene.EXCUSED_POD:
+        found = [*client.list(kinds.POD, namespace, fields=_STARTING, metadata_only=True)]
+        with suppress(Invalid):  # servers before 1.28 do not know the field
+            found += client.list(kinds.POD, namespace, fields=_ON_HOST, metadata_only=True)
+        return found
     fields = _RUNNING if kind == scene.POD else ""
     return [*client.list(_KINDS[kind], namespace, fields=fields, metadata_only=kind in _METADATA_ONLY)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_judge import judge
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_model import Judged
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_rules import RULES
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_scene import Scene
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_view import View
 
@@ -135,5 +136,7 @@ def found(subject: Obj, *others: Obj | list[Obj]) -> list[Judged]:
 
 
 def told(judged: Iterable[Judged]) -> list[str]:
-    """Findings as `rule severity`, in order."""
-    return sorted(f"{one.rule} {one.severity}" for one in judged)
+    """Findings as `rule severity`, in order; each severity is one that the table of rules knows of its rule."""
+    all_of_them = list(judged)
+    assert all(one.severity in RULES[one.rule].severities for one in all_of_them)
+    return sorted(f"{one.rule} {one.severity}" for one in all_of_them)

@@ -66,6 +66,11 @@ def lockout(
             [space("web", SIDECAR), pod("web", "web")], ["not-enrolled error"], id="a labelled one not restarted"
         ),
         pytest.param([space("web", SIDECAR), pod("web", "web", "sidecar")], [], id="a sidecar client"),
+        pytest.param(
+            [space("web", SIDECAR), pod("web", "web", labels={"sidecar.istio.io/inject": "false"})],
+            ["outside-clients warning"],
+            id="one that opted out",
+        ),
         pytest.param([pod("legacy", "plain")], ["outside-clients warning"], id="perhaps a client"),
         pytest.param(
             [pod("prometheus", "monitoring")],
