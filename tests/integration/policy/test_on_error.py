@@ -288,3 +288,21 @@ def test_return_makes_again_what_was_deleted_before_a_deletion_failed(policy: Po
     assert set(run.outcome.returned) == {item.label for item in run.outcome.deleted}
     assert state(client, namespace) == before
     assert not draft(client, desired, apply_set=name).draft.changes
+
+
+def test_a_playbook_tells_what_was_written_and_what_is_back(policy: Policy) -> None:
+    namespace = policy.namespace()
+    same = {"apply_set": "shop", "namespace": namespace, "prune": True, "wait": False, "semantic_guard": "accept"}
+    policy(definitions=config_maps(namespace, 3, "1"), **same).ok()
+    desired = [*config_maps(namespace, 4, "2"), virtual_service(namespace, "wrong", -3, 103)]
+    stopped = policy(definitions=desired, validate=False, **same)
+    assert (stopped.failed, stopped.result["error"], stopped.result["changed"]) == (1, "Rejected", True)
+    told = {name: each["count"] for name, each in stopped.result["boundary"].items()}
+    assert told == {"applied": 4, "deleted": 0, "failed": 1, "unknown": 0, "not_sent": 0}
+    assert "Of 5 changes 4 written, 0 deleted, 1 failed" in stopped.result["msg"]
+
+    desired = [*config_maps(namespace, 5, "3"), virtual_service(namespace, "wrong", -3, 103)]
+    back = policy(definitions=desired, validate=False, on_error="return", **same)
+    assert (back.failed, back.result["changed"], back.result["not_returned"]) == (1, False, [])
+    assert len(back.result["returned"]) == 5
+    assert values(client_of(policy.cluster), namespace) == {f"c-00{number}": "2" for number in range(4)}
