@@ -162,6 +162,54 @@ def test_proxies_get_what_was_asked_for(policy: Policy, client: Client) -> None:
     )
 
 
+def test_both_apis_come_to_the_same_routes(policy: Policy, client: Client) -> None:
+    """Through a gateway that istiod makes, and through one of Istio's own that is there; a service is far away."""
+    near, far = policy.namespace(), policy.namespace()
+    services = [_workload(*each)[1] for each in ((near, "all"), (near, "reviews"), (far, "orders"))]
+    policy.kubectl.apply(*services, _classic(near))
+    routes = [
+        {"service": "all", "port": 9080},
+        {"prefix": "/a", "rewrite": "/b", "service": "reviews", "port": 9080, "timeout": "7s"},
+        {"path": "/x", "method": "post", "service": "orders", "namespace": far, "port": 9080},
+    ]
+    common = {"namespace": near, "hosts": ["shop.example.com"], "routes": routes}
+    istio = {"name": "classic", "api": "istio", "selector": {"istio": "classic"}, **common}
+    policy(gateways=[{"name": "public", **common}, istio]).ok()
+    assert _finally(
+        {"public": [("orders", "", "0s"), ("reviews", "/b", "7s"), ("all", "", "0s")]},
+        lambda: {"public": _routes(client, near, "gateway.networking.k8s.io/gateway-name=public")},
+    )
+    reviews = [("reviews", "/b", "7s"), ("reviews", "/b/", "7s")]
+    assert _finally(
+        {"classic": [("orders", "", "0s"), *reviews, ("all", "", "0s")]},
+        lambda: {"classic": _routes(client, near, "istio=classic")},
+    )
+
+
+def _classic(namespace: str) -> dict[str, Any]:
+    """A gateway as the charts make it, less all but what the injector and istiod look at."""
+    meta = {
+        "labels": {"istio": "classic", "sidecar.istio.io/inject": "true"},
+        "annotations": {"inject.istio.io/templates": "gateway"},
+    }
+    pod = {"metadata": meta, "spec": {"containers": [{"name": "istio-proxy", "image": "auto"}]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "classic", "namespace": namespace},
+        "spec": {"selector": {"matchLabels": {"istio": "classic"}}, "template": pod},
+    }
+
+
+def _routes(client: Client, namespace: str, labels: str) -> list[tuple[str, str, str]]:
+    """(service, what a path is rewritten to, timeout) of each route, in the order in which the proxy tries them."""
+    hosts = [each for route in _configuration(client, namespace, labels)["routes"] for each in route["virtualHosts"]]
+    found = [each["route"] for host in hosts if "shop.example.com" in host["domains"] for each in host["routes"]]
+    return [
+        (each["cluster"].split("|")[3].split(".")[0], each.get("prefixRewrite", ""), each["timeout"]) for each in found
+    ]
+
+
 def _finally(expected: dict[str, Any], probe: Callable[[], dict[str, Any]]) -> bool:
     with contextlib.suppress(AssertionError):
         eventually("as expected", lambda: probe() == expected)

@@ -83,6 +83,8 @@ def _hosts(element: Element, entry: Entry, plane: DataPlane, namespace: str, mad
     if not hosts or not entry.get("ports"):
         element.wrong("it says nothing; give `hosts` and `ports`, or `registry_only`.")
         return
+    if len(set(hosts)) != len(hosts):
+        element.wrong("hosts: one is given twice.")
     for each in hosts:
         found = element.read("hosts", lambda text: host(text, namespace), each)
         if found is not None and found.service:

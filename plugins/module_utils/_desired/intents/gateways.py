@@ -89,6 +89,8 @@ def _read(element: Element, entry: Entry, namespace: str) -> Exposure:
     hosts = [each for each in entry.get("hosts") or () if each != "*"]
     if not entry.get("hosts"):
         element.wrong("hosts: give at least one, or `*` for all.")
+    if len(set(hosts)) != len(hosts):
+        element.wrong("hosts: one is given twice.")
     for each in hosts:
         found = element.read("hosts", lambda text: host(text, namespace), each)
         if found is not None and (found.service or found.text != each):

@@ -42,6 +42,7 @@ def short(**entry: Any) -> str:
         ("sidecars", {"hosts": ["reviews"]}, "hosts: reviews is a Service of the cluster"),
         ("sidecars", {"hosts": ["reviews.shop.svc.cluster.local"]}, "needs no ServiceEntry"),
         ("sidecars", {"hosts": ["*.a.com"], "resolution": "dns"}, "dns cannot resolve a wildcard"),
+        ("sidecars", {"hosts": ["a.com", "a.com"]}, "hosts: one is given twice"),
         ("sidecars", {"resolution": "dynamic_dns"}, "dynamic_dns is for wildcard hosts alone"),
         ("sidecars", {"resolution": "static"}, "static needs `endpoints`"),
         ("sidecars", {"resolution": "none", "endpoints": ["10.0.0.1"]}, "resolution none takes none"),

@@ -51,6 +51,7 @@ def made(**entry: Any) -> dict[tuple[str, str], dict[str, Any]]:
         ({"hosts": ["reviews"]}, "hosts: reviews is no name from outside"),
         ({"hosts": ["a_b.example.com"]}, "'a_b.example.com' is no host"),
         ({"hosts": ["*", "a.example.com"]}, "`*` covers all others"),
+        ({"hosts": ["a.example.com", "a.example.com"]}, "hosts: one is given twice"),
         ({"port": 70000}, "port: 70000 is no port"),
         ({"tls": {"mode": "simple"}}, "tls.credential: name the Secret"),
         ({"tls": {"mode": "simple", "credential": "a/b/c"}}, "tls.credential: 'a/b/c' is no name"),
