@@ -172,6 +172,9 @@ class ObjectEngine:
     def _predict_unasked(self, item: Item, error: Rejected) -> None:
         """Predict, by comparing here, what a webhook without dry-run support keeps the server from telling."""
         if item.live is None:
+            # Nobody said so far that it is not there: it may only not have been read.
+            item.live = self.client.get(item.target.kind, item.target.name, item.target.namespace)
+        if item.live is None:
             item.step = self._step(item, None, item.obj, "local")
         elif paths := differ.drift(item.obj, item.live):
             item.step = self._step(item, item.live, item.obj, "local", _in_words(paths))
