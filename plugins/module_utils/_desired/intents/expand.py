@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..._errors import BadInput
 from ..policy.model import Document
 from . import egress, gateways, limits, security, telemetry, traffic
 from .planes import Planes
@@ -33,6 +34,15 @@ FAMILIES: dict[str, Expand] = {
 def expand(given: Mapping[str, Entries], planes: Planes) -> list[Document]:
     """All families' objects, in the order of FAMILIES. Raises BadInput naming the element, for all that is wrong."""
     found: list[Document] = []
+    wrong: list[BadInput] = []
     for name, family in FAMILIES.items():
-        found += family(given.get(name) or (), planes)
+        try:
+            found += family(given.get(name) or (), planes)
+        except BadInput as error:
+            wrong.append(error)
+    if len(wrong) > 1:
+        errors = [each for error in wrong for each in error.details.get("errors", [str(error)])]
+        raise BadInput("\n".join(str(error) for error in wrong), details={"errors": errors})
+    if wrong:
+        raise wrong[0]
     return found
