@@ -26,8 +26,9 @@ _LONGEST = 80
 def read(definitions: Iterable[Any], sources: Iterable[Mapping[str, str]]) -> list[Document]:
     """The objects of `definitions` (objects, or texts of YAML or JSON) and of `sources` ({path, text}), in order.
 
-    Lists are opened, empty documents left out. Each object has apiVersion, kind and `metadata.name`. Objects share
-    their parts with what was given. Raises BadInput that names place, document and line of all that is wrong.
+    Lists are opened, plain ones too, and empty documents left out. Each object has apiVersion, kind and
+    `metadata.name`, and shares its parts with what was given. Raises BadInput that names place, document and line of
+    all that is wrong.
     """
     found: list[Document] = []
     wrong: list[str] = []
@@ -134,7 +135,7 @@ def _read_text(text: Any, origin: str, found: list[Document], wrong: list[str]) 
 
 
 def _take(value: Any, origin: str, place: str, found: list[Document], wrong: list[str]) -> None:
-    """One object, or the objects of a List. `place` is the origin with its line, for errors."""
+    """One object, or the objects of a list or a List. `place` is the origin with its line, for errors."""
     if isinstance(value, Mapping):
         kind = value.get("kind")
         if isinstance(kind, str) and kind.endswith("List") and isinstance(value.get("items") or [], list):
@@ -146,7 +147,8 @@ def _take(value: Any, origin: str, place: str, found: list[Document], wrong: lis
             found.append(Document(value, origin))  # type: ignore[arg-type]
         wrong += [f"{place}: {problem}" for problem in problems]
     elif isinstance(value, list):
-        wrong.append(f"{place} is a list, not an object: take the dashes away, or use `kind: List` with `items`.")
+        for at, item in enumerate(value, 1):
+            _take(item, f"{origin}, item {at}", f"{place}, item {at}", found, wrong)
     else:
         hint = " Files are named in `src`." if isinstance(value, str) and len(value.split()) == 1 else ""
         wrong.append(f"{place} is a single value, not an object.{hint}")

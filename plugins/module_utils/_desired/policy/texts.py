@@ -26,7 +26,7 @@ _TAG = "tag:yaml.org,2002:"
 _STR, _INT, _FLOAT, _BOOL, _NULL = (_TAG + name for name in ("str", "int", "float", "bool", "null"))
 _MAP, _SEQ, _MERGE, _TIMESTAMP = (_TAG + name for name in ("map", "seq", "merge", "timestamp"))
 _TRUE = ("yes", "true", "on")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_QUOTED = re.compile(r"'([^']*)'|\"[^\"]*\"")
 _VAULT = "!vault"
 # PyYAML's patterns less numbers to the base of 60, which nobody writes: 10:30 is a time of day.
 _INTEGER = re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)\Z")
@@ -100,9 +100,14 @@ def _unreadable(error: Exception, document: int) -> Unreadable:
     """PyYAML's word on what is wrong and where; what it quotes of the text is left out."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-    reason = _QUOTED.sub("(...)", str(said).splitlines()[0])
+    reason = _QUOTED.sub(_unquoted, str(said).splitlines()[0])
     hint = "Is it meant as text? Put it in quotes." if "alias" in reason else ""
     return Unreadable(f"is no YAML: {reason}", document, mark.line + 1 if mark else 1, hint)
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    sign = match[1] or ""
+    return match[0] if len(sign) == 1 and not sign.isalnum() else "(...)"
 
 
 class _Builder:

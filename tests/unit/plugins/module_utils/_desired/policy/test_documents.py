@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -56,11 +57,14 @@ def test_lists_are_opened() -> None:
     listed = {"apiVersion": "v1", "kind": "List", "items": [obj(name="a"), {**obj(name="b"), "kind": "Gateway"}]}
     typed = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualServiceList", "items": [obj(name="c")]}
     empty = {"apiVersion": "v1", "kind": "List", "items": None}
-    found = read([listed, typed, empty], [])
+    found = read([listed, typed, empty, [obj(name="d"), obj(name="e")], "- " + json.dumps(obj(name="f"))], [])
     assert [document.origin for document in found] == [
         "definitions[0], item 1",
         "definitions[0], item 2",
         "definitions[1], item 1",
+        "definitions[3], item 1",
+        "definitions[3], item 2",
+        "definitions[4], item 1",
     ]
 
 
@@ -79,7 +83,7 @@ def test_lists_are_opened() -> None:
             obj(name=None, generateName="reviews-"),
             "`metadata.generateName`, which would make one more object each time",
         ),
-        ("- a\n- sesame\n", "definitions[0] (line 1) is a list, not an object"),
+        ("- a: 1\n- sesame\n", "definitions[0] (line 1), item 2 is a single value, not an object"),
         ("policies/a.yaml", "definitions[0] (line 1) is a single value, not an object. Files are named in `src`."),
         (5, "definitions[0] is a single value"),
         ("a: {{ sesame }}\n", "is it a template? Then name it in `template`."),

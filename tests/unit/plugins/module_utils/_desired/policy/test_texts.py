@@ -73,6 +73,7 @@ def test_json_is_read_as_such_and_told_of_as_yaml() -> None:
         ("a: 1\n---\nb: 1\nb: 2\n", 2, 4, "has the key `b` twice"),
         ("a:\n  b: [1\nc: 2\n", 1, 3, "is no YAML"),
         ("a: b: sesame\n", 1, 1, "is no YAML"),
+        ("a: {b: sesame\nc: [\n", 1, 2, "is no YAML: did not find expected ',' or '}'"),
         ("password: *sesame\n", 1, 1, "is no YAML: found undefined alias"),
         ("a: 1\npassword: !sesame open\n", 1, 2, "has a tag that is not known here"),
         (
