@@ -23,7 +23,7 @@ from ..._kube.client import Client
 from ..._kube.kinds import CONFIG_MAP, NAMESPACE, NETWORK_POLICY, SERVICE_ACCOUNT, Kind
 from .. import differ
 from ..collecting import without_collecting
-from ..items import Item, applicable, for_all, raise_all
+from ..items import Item, applicable, for_all
 from ..live import Target, read_in_bulk, target
 from ..order import wave
 from ..plan import Step
@@ -44,14 +44,10 @@ def draft(client: Client, documents: Sequence[Document], intent: PolicyIntent) -
     """The objects as they are and should be. Steps of what is not as desired stay provisional until rehearsed.
 
     `documents` are finished: each has its kind, name and namespace, and none is given twice. What speaks against
-    single objects is in `errors` (raised at once if nothing else would change). Raises GuardRefused when the set's
-    parent is not ours.
+    single objects is in `errors`. Raises GuardRefused when the set's parent is not ours.
     """
     with without_collecting():
-        found = _Drafting(client, documents, intent).draft()
-    if found.errors and not found.changes:
-        raise_all(found.errors)
-    return found
+        return _Drafting(client, documents, intent).draft()
 
 
 def _widely(kind: Kind) -> bool:
