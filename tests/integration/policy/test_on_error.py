@@ -232,7 +232,7 @@ def test_return_leaves_what_someone_changed_since(policy: Policy) -> None:
     going_back.go_back(client, run.draft, run.outcome, run.intent)
     reasons = {entry["object"].partition("/")[2]: entry["reason"] for entry in run.outcome.not_returned}
     assert reasons == {
-        "changed": "Someone changed it since.",
+        "changed": "Someone changed it since: data.value.",
         "gone": "Someone deleted it since.",
         "remade": "Someone made it anew since.",
     }
@@ -292,7 +292,13 @@ def test_return_makes_again_what_was_deleted_before_a_deletion_failed(policy: Po
 
 def test_a_playbook_tells_what_was_written_and_what_is_back(policy: Policy) -> None:
     namespace = policy.namespace()
-    same = {"apply_set": "shop", "namespace": namespace, "prune": True, "wait": False, "semantic_guard": "accept"}
+    same: dict[str, Any] = {
+        "apply_set": "shop",
+        "namespace": namespace,
+        "prune": True,
+        "wait": False,
+        "semantic_guard": "accept",
+    }
     policy(definitions=config_maps(namespace, 3, "1"), **same).ok()
     desired = [*config_maps(namespace, 4, "2"), virtual_service(namespace, "wrong", -3, 103)]
     stopped = policy(definitions=desired, validate=False, **same)

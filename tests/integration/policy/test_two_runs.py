@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -89,6 +90,28 @@ def test_a_draft_that_another_run_has_made_outdated_is_not_written(policy: Polic
         carry.carry_out(client, late.draft, late.intent)
     assert values(client, namespace) == dict.fromkeys(("c-000", "c-001", "c-002"), "3")
     assert client.list(kinds.LEASE, namespace) == []
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_a_lease_of_another_host(policy: Policy, died: bool) -> None:
+    """One that ran out is taken over once it was seen to be left alone; a live one is not waited for."""
+    client, namespace = client_of(policy.cluster), policy.namespace()
+    renewed = datetime.now(timezone.utc) - timedelta(hours=1 if died else 0)
+    spec = {
+        "holderIdentity": "elsewhere/7/7",
+        "leaseDurationSeconds": 1 if died else 30,
+        "acquireTime": "2026-01-01T00:00:00.000000Z",
+        "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    }
+    meta = {"name": "meshwright-policy-shop", "namespace": namespace}
+    client.create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec})
+    if died:
+        assert carried(client, config_maps(namespace, 3), apply_set=("shop", namespace)).outcome.complete
+        assert client.list(kinds.LEASE, namespace) == []
+        return
+    with pytest.raises(errors.GuardRefused, match=r"elsewhere/7/7 holds the Lease .* This run wrote nothing"):
+        carried(client, config_maps(namespace, 3), apply_set=("shop", namespace))
+    assert values(client, namespace) == {}
 
 
 def test_killed_in_the_middle_the_next_run_completes(policy: Policy) -> None:

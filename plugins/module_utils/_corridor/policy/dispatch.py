@@ -84,9 +84,11 @@ class Dispatch:
             if isinstance(error, Unreachable) and fate == "failed":
                 fate = "unknown" if error.maybe_done else "not_sent"
             with self._lock:
-                self.errors.append(error)
-            if not self._go_on or fate != "failed" or _of_all(error):
-                self._stopped = True
+                # Each thread learns that this run was overtaken, or has no time left; once is enough.
+                if fate != "not_sent" or not self._stopped:
+                    self.errors.append(error)
+                if not self._go_on or fate != "failed" or _of_all(error):
+                    self._stopped = True
         self._fates[item.target] = fate
 
 

@@ -147,8 +147,8 @@ class _Return:
                 return ""
             if seen is None or _uid(seen) != _uid(item.written):
                 raise _Kept("Someone deleted it since." if seen is None else "Someone made it anew since.")
-            if not differ.same(item.written or {}, seen):
-                raise _Kept("Someone changed it since.")
+            if changed := _unlike(item.written or {}, seen):
+                raise _Kept(f"Someone changed it since: {changed}.")
             try:
                 return undo(item, seen)
             except Conflict:
@@ -169,7 +169,7 @@ class _Return:
             return self._whole(item, seen)
         part = fields.owned_part(live, self._manager)
         part["metadata"]["resourceVersion"] = seen["metadata"]["resourceVersion"]
-        return _unlike(live, self._client.apply(part, manager=self._manager, kind=item.target.kind))
+        return _not_as_it_was(live, self._client.apply(part, manager=self._manager, kind=item.target.kind))
 
     def _make_again(self, item: Item, seen: Obj | None) -> str:
         if seen is not None:
@@ -195,7 +195,7 @@ class _Return:
         live, one = item.live or {}, item.target
         owners = [entry for entry in live["metadata"].get("managedFields") or [] if not entry.get("subresource")]
         for _attempt in range(_ATTEMPTS):
-            if unlike := _unlike(live, written):
+            if unlike := _not_as_it_was(live, written):
                 return unlike
             meta = written["metadata"]
             others = [entry for entry in meta.get("managedFields") or [] if entry.get("subresource")]
@@ -225,10 +225,14 @@ def _is_back(item: Item, seen: Obj | None) -> bool:
     return differ.same(item.live, seen) and not differ.same(item.live, item.written or {})
 
 
-def _unlike(live: Obj, now: Obj) -> str:
-    """What differs from what was; "" when nothing does."""
-    paths = differ.changed_paths(differ.clean(live), differ.clean(now))
-    return f"It differs from what it was in {', '.join(paths[:5])}." if paths else ""
+def _unlike(one: Obj, other: Obj) -> str:
+    """Some of the fields in which two states differ; "" when they do not."""
+    return ", ".join(differ.changed_paths(differ.clean(one), differ.clean(other))[:5])
+
+
+def _not_as_it_was(live: Obj, now: Obj) -> str:
+    unlike = _unlike(live, now)
+    return f"It differs from what it was in {unlike}." if unlike else ""
 
 
 def _uid(obj: Obj | None) -> object:

@@ -17,9 +17,10 @@ import uuid
 from collections.abc import Iterator
 
 from ..._errors import ApiError, GuardRefused
+from ..._intent.policy import ApplySetName
 from ..._kube.client import Client, Deadline
-from ..._kube.kinds import CONFIG_MAP
-from ..._kube.lease import RUN_ANNOTATION, HeldLease
+from ..._kube.kinds import CONFIG_MAP, LEASE
+from ..._kube.lease import RUN_ANNOTATION, HeldLease, held_by
 from ..live import Obj
 from .draft import Draft, Parent
 
@@ -27,6 +28,8 @@ from .draft import Draft, Parent
 _MARKER = "meshwright-run"
 # Seconds for the mark when the task's own time is over.
 _LAST_WORD = 3.0
+# Seconds, more than a Lease lasts: by the clock of whoever wrote it it has run out, but clocks differ.
+_LEFT_ALONE = 35.0
 
 
 class Hold:
@@ -73,19 +76,29 @@ def held(client: Client, draft: Draft, manager: str) -> Iterator[Hold]:
         return
     of = draft.parent.of
     with contextlib.ExitStack() as stack:
-        lease = HeldLease(client, manager, of.namespace, patience=0, purpose=f"the apply set {of.name}", run_id=run)
-        try:
-            stack.enter_context(lease)
-        except GuardRefused as error:
-            error.message += " This run wrote nothing."
-            error.hint = "Run again when it has ended; one that died on another host lets go after half a minute."
-            raise
+        lease = _entered(client, of, manager, run, stack)
         if _version(client.get(CONFIG_MAP, of.name, of.namespace)) != _version(draft.parent.live):
             raise GuardRefused(
                 f"Another run wrote the apply set {of.namespace}/{of.name} while this one was looking.",
                 hint="This run wrote nothing. Run again: it will see what the other left.",
             )
         yield Hold(client, draft.parent, lease, run)
+
+
+def _entered(client: Client, of: ApplySetName, manager: str, run: str, stack: contextlib.ExitStack) -> HeldLease:
+    """The set's Lease, held. One that its holder seems to have left is waited for until that is certain."""
+    purpose = f"the apply set {of.name}"
+    try:
+        return stack.enter_context(HeldLease(client, manager, of.namespace, patience=0, purpose=purpose, run_id=run))
+    except GuardRefused as error:
+        error.message += " This run wrote nothing."
+        error.hint = "Run again when it has ended."
+        lease = client.get(LEASE, manager, of.namespace)
+        if lease is not None and held_by(lease):
+            raise
+    return stack.enter_context(
+        HeldLease(client, manager, of.namespace, patience=_LEFT_ALONE, purpose=purpose, run_id=run)
+    )
 
 
 def _version(parent: Obj | None) -> str:
