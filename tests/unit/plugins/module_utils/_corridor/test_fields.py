@@ -119,7 +119,7 @@ def test_the_part_that_a_manager_owns(rest: Obj, meta: Obj, owned: Obj, mine: Ob
 
 def test_what_came_as_text_into_a_secret_is_text_again() -> None:
     """Its managed fields go on naming `stringData`, which no Secret has."""
-    owned = {"f:stringData": {"f:text": {}, "f:gone": {}}, "f:data": {"f:bytes": {}}}
+    owned: Obj = {"f:stringData": {"f:text": {}, "f:gone": {}}, "f:data": {"f:bytes": {}}}
     secret = {**live({"data": {"text": "dGV4dA==", "bytes": "/w==", "theirs": "eA=="}}, entry(owned)), "kind": "Secret"}
     assert fields.owned_part(secret, ME) == {
         **part({"data": {"bytes": "/w=="}, "stringData": {"text": "text"}}),
