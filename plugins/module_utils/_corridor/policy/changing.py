@@ -51,8 +51,7 @@ def _failed(error: MeshError, client: Client, draft: Draft, outcome: Outcome, in
         going_back.go_back(client, draft, outcome, intent)
         error.details["returned"] = outcome.returned[:_LISTED]
         error.details["not_returned"] = outcome.not_returned[:_LISTED]
-        kept = f"{len(outcome.not_returned)} could not be returned" if outcome.not_returned else "all of it"
-        error.message += f" What was written was taken back: {len(outcome.returned)} objects, {kept}."
+        error.message += f" {outcome.told_of_return()}"
     back = intent.on_error == "return" and not outcome.not_returned
     error.details["changed"] = bool(outcome.applied or outcome.deleted) and not back
     return error

@@ -38,3 +38,14 @@ class Outcome:
     @property
     def complete(self) -> bool:
         return not (self.failed or self.unknown or self.not_sent or self.errors)
+
+    def told_of_return(self) -> str:
+        """A sentence about what was taken back. Objects that are back with another uid count as returned."""
+        if not (self.returned or self.not_returned):
+            return "There was nothing to take back."
+        back = set(self.returned)
+        kept = sum(entry["object"] not in back for entry in self.not_returned)
+        said = "all of it" if not kept else f"{kept} could not be returned"
+        partly = len(self.not_returned) - kept
+        new = f", {partly} of them not wholly as they were" if partly else ""
+        return f"What was written was taken back: {len(back)} objects{new}, {said}."

@@ -207,3 +207,22 @@ def test_without_an_error_of_the_server() -> None:
     error = carry.failure(outcome(1, 0, 2, errors.GuardRefused("Another run took over.")), PolicyIntent())
     assert type(error) is errors.GuardRefused
     assert "Of 3 changes 1 written" in error.message
+
+
+@pytest.mark.parametrize(
+    ("returned", "not_returned", "told"),
+    [
+        ([], [], "There was nothing to take back."),
+        (["a", "b"], [], "What was written was taken back: 2 objects, all of it."),
+        (["a", "b"], ["c"], "What was written was taken back: 2 objects, 1 could not be returned."),
+        (
+            ["a", "b"],
+            ["b"],
+            "What was written was taken back: 2 objects, 1 of them not wholly as they were, all of it.",
+        ),
+        ([], ["a", "b"], "What was written was taken back: 0 objects, 2 could not be returned."),
+    ],
+)
+def test_what_is_told_of_a_return(returned: list[str], not_returned: list[str], told: str) -> None:
+    found = Outcome(returned=returned, not_returned=[{"object": name, "reason": "why"} for name in not_returned])
+    assert found.told_of_return() == told
