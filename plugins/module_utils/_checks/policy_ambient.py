@@ -18,6 +18,7 @@ from .policy_identities import admits, spares, takes_identity
 from .policy_model import Judged, some
 from .policy_scene import (
     AUTHORIZATION,
+    GATEWAY,
     GATEWAY_NAME,
     NAMESPACE,
     PEER_AUTHENTICATION,
@@ -71,7 +72,7 @@ def policy(view: View, obj: Obj) -> Iterator[Judged]:
             "passes, with or without a token",
             _MAKE,
         )
-    elif kind == TELEMETRY and namespace_of(obj) != view.scene.root and ambient_in_scope(view, obj):
+    elif kind == TELEMETRY and _telemetry_is_lost(view, obj):
         # One without a selector is for waypoints too: of its own namespace, and for the Services in it.
         if selector(obj) or view.scene.waypoint_of(obj) is None:
             yield Judged(
@@ -83,6 +84,18 @@ def policy(view: View, obj: Obj) -> Iterator[Judged]:
             )
     elif kind == PEER_AUTHENTICATION:
         yield from _disable(view, obj)
+
+
+def _telemetry_is_lost(view: View, obj: Obj) -> bool:
+    """Without a selector it is for the waypoints of its namespace too, in the root namespace for all."""
+    scene, namespace = view.scene, namespace_of(obj)
+    if namespace == scene.root or not ambient_in_scope(view, obj):
+        return False
+    if selector(obj):
+        return True
+    return scene.knows(GATEWAY) and not any(
+        namespace_of(gateway) == namespace and scene.is_waypoint(gateway) for gateway in scene.all(GATEWAY)
+    )
 
 
 def ambient_in_scope(view: View, obj: Obj) -> list[Obj]:

@@ -13,16 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import selectors
+from .policy_hbone import hbone
 from .policy_hosts import full, matches, service_of
 from .policy_model import Judged, Severity, some
 from .policy_mtls import Refusal
-from .policy_scene import DESTINATION_RULE, INGRESS, NETWORK_POLICY
+from .policy_scene import DESTINATION_RULE, INGRESS, MUTATING, SERVICE, VALIDATING
 from .policy_view import View
 from .skew import workload_of
 from .snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of, ref
 
-_HBONE = 15008
 _SCRAPE = "prometheus.io/scrape"
 _SCRAPE_PORT = "prometheus.io/port"
 # The port on which a sidecar answers scrapes itself, without mTLS.
@@ -59,9 +58,10 @@ def plaintext(view: View, group: Group, *, proven: bool) -> Iterator[Judged]:
     yield from _neighbours(view, group, outside, severity)
     yield from _ingresses(view, group, outside, severity)
     yield from _scraped(view, group, outside, severity)
+    yield from _webhooks(view, group, severity)
     yield from _others(view, group, outside)
     yield from _disabled(view, group)
-    yield from _hbone(view, group)
+    yield from hbone(view, group.refusal.cause, group.pods)
 
 
 def _outside(view: View) -> dict[str, list[Obj]]:
@@ -147,6 +147,37 @@ def _backends(ingress: Obj) -> Iterator[str]:
 
 def _services(view: View, group: Group) -> set[tuple[str, str]]:
     return {(namespace_of(service), name_of(service)) for pod in group.pods for service in view.scene.services_of(pod)}
+
+
+def _webhooks(view: View, group: Group, severity: Severity) -> Iterator[Judged]:
+    """Admission webhooks behind which the refusing pods stand: the API server has no proxy."""
+    services = _services(view, group)
+    called = []
+    for configuration in (*view.scene.all(VALIDATING), *view.scene.all(MUTATING)):
+        for hook in configuration.get("webhooks") or ():
+            service = dig(hook, "clientConfig", "service") or {}
+            key = (str(service.get("namespace")), str(service.get("name")))
+            if key in services and _covered(view, group, key, int(service.get("port") or 443)):
+                called.append(f"{ref(configuration)} (Service {key[0]}/{key[1]})")
+    if called:
+        yield Judged(
+            "webhook-outside",
+            group.refusal.cause,
+            f"would cut the API server off {some(sorted(set(called)))}: it has no proxy, and sends no mTLS",
+            "Exempt the webhook's port by portLevelMtls, or take those pods out of the mesh.",
+            severity,
+        )
+
+
+def _covered(view: View, group: Group, key: tuple[str, str], port: int) -> bool:
+    """Whether the pods' port behind a Service's is one that refuses; a named one is, unless some are exempt."""
+    service = view.scene.get(SERVICE, *key) or {}
+    for entry in dig(service, "spec", "ports") or ():
+        if entry.get("port") == port:
+            behind = entry.get("targetPort", port)
+            if isinstance(behind, int):
+                return group.refusal.covers(behind)
+    return group.refusal.ports is None and not group.refusal.exempt
 
 
 def _scraped(view: View, group: Group, outside: dict[str, list[Obj]], severity: Severity) -> Iterator[Judged]:
@@ -237,38 +268,3 @@ def disabled(view: View, obj: Obj, rule: Obj, cause: Obj) -> Judged:
         "error" if view.scene.sidecars else "warning",
         subject=f"{ref(rule)} {ref(cause)}",
     )
-
-
-def _hbone(view: View, group: Group) -> Iterator[Judged]:
-    ambient = [pod for pod in group.pods if view.scene.enrolled(pod) == "ambient"]
-    for policy in view.scene.all(NETWORK_POLICY):
-        pods = [pod for pod in ambient if namespace_of(pod) == namespace_of(policy)]
-        if pods and blocks_hbone(policy, pods):
-            yield Judged(
-                "hbone-blocked",
-                group.refusal.cause,
-                f"leaves only HBONE, whose port {_HBONE} {ref(policy)} does not let in",
-                f"Add port {_HBONE} (TCP) to its ingress ports.",
-                "warning",
-                subject=ref(policy),
-            )
-
-
-def blocks_hbone(policy: Obj, pods: list[Obj]) -> bool:
-    """Whether a NetworkPolicy is for one of these pods and none of its ingress rules lets in port 15008."""
-    spec = policy.get("spec") or {}
-    types = spec.get("policyTypes") or ["Ingress"]
-    if "Ingress" not in types or not any(selectors.matches(spec.get("podSelector"), labels_of(pod)) for pod in pods):
-        return False
-    return not any(_lets_in(rule) for rule in spec.get("ingress") or ())
-
-
-def _lets_in(rule: Any) -> bool:
-    ports = rule.get("ports")
-    if not ports:
-        return True
-    for entry in ports:
-        port, end = entry.get("port"), entry.get("endPort")
-        if port is None or port == _HBONE or (isinstance(port, int) and end and port <= _HBONE <= end):
-            return True
-    return False

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from .policy_ambient import policy
 from .policy_clients import disabled, disables
+from .policy_hbone import network_policy
 from .policy_hosts import full, service_of
 from .policy_model import Judged
 from .policy_mtls import Refusals
@@ -22,6 +23,7 @@ from .policy_scene import (
     ENVOY_FILTER,
     ISTIO_GATEWAY,
     NAMESPACE,
+    NETWORK_POLICY,
     PEER_AUTHENTICATION,
     POD,
     REQUEST_AUTHENTICATION,
@@ -68,6 +70,8 @@ def judge(view: View, obj: Obj) -> Iterator[Judged]:
         yield from _selects(view, obj)
     elif kind == ISTIO_GATEWAY:
         yield from _gateway_selects(view, obj)
+    elif kind == NETWORK_POLICY:
+        yield from network_policy(view, obj)
 
 
 def references(view: View, obj: Obj) -> Iterator[Judged]:
@@ -96,6 +100,9 @@ def _selects(view: View, obj: Obj) -> Iterator[Judged]:
     chosen, namespace = selector(obj), namespace_of(obj)
     scene = view.scene
     if not chosen or not scene.knows(POD, namespace) or scene.selected(namespace, chosen):
+        return
+    if not scene.selected(namespace, {}):
+        # Where nothing runs yet, policy may well come first.
         return
     everywhere = namespace == scene.root
     if everywhere and not scene.knows(POD):

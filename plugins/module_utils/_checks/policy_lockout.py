@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from .model import counted
 from .policy_clients import Group, plaintext
-from .policy_identities import admits
+from .policy_identities import admits, rules_of
 from .policy_model import Judged, some
 from .policy_mtls import Refusal, Refusals
 from .policy_scene import AUTHORIZATION, PEER_AUTHENTICATION, kind_of
@@ -58,11 +58,18 @@ def scope_of(view: View, policies: Iterable[Obj]) -> set[str] | None:
     return found
 
 
-def matters(policy: Obj) -> bool:
-    """Whether a policy, written or removed, can lock anybody out."""
+def matters(policy: Obj, *, new: bool = False) -> bool:
+    """Whether a policy that is written or removed can lock anybody out; `new`: there was none of this name before."""
     if kind_of(policy) == PEER_AUTHENTICATION:
-        return True
-    return kind_of(policy) == AUTHORIZATION and not targets(policy) and action(policy) in ("ALLOW", "DENY")
+        spec = policy.get("spec") or {}
+        modes = [spec.get("mtls"), *(spec.get("portLevelMtls") or {}).values()]
+        # One that goes or changes may have been what exempted from another.
+        return not new or any((mtls or {}).get("mode") == "STRICT" for mtls in modes)
+    if kind_of(policy) != AUTHORIZATION or targets(policy):
+        return False
+    if action(policy) == "DENY":
+        return any(not rule for rule in rules_of(policy))
+    return action(policy) == "ALLOW"
 
 
 class Lockout:

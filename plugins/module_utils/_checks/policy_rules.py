@@ -139,7 +139,11 @@ RULES: dict[str, Rule] = {
     "waypoint-down": _semantic(
         _ERROR, "A waypoint without a ready pod: an outage, connections fail.", "Let its Deployment run again."
     ),
-    "selects-nothing": _semantic(_WARNING, "A selector that no workload has.", "Correct it, or deploy the workload."),
+    "selects-nothing": _semantic(
+        _WARNING,
+        "A selector that no workload has, in a namespace that has workloads.",
+        "Correct it, or deploy the workload.",
+    ),
     "removed-but-used": _semantic(
         _BOTH,
         "What stays names what this run removes: a Service, a subset, a Gateway, a waypoint, a ReferenceGrant. As "
@@ -173,6 +177,12 @@ RULES: dict[str, Rule] = {
         "warning where Prometheus was asked.",
         "Enroll it, or exempt the port.",
     ),
+    "webhook-outside": _lockout(
+        _BOTH,
+        "An admission webhook behind which such workloads stand: the API server sends no mTLS. A warning where "
+        "Prometheus was asked.",
+        "Exempt its port.",
+    ),
     "outside-clients": _lockout(
         _WARNING,
         "Other namespaces outside the mesh with pods that might be clients; kube-*, openshift-* and the mesh's own "
@@ -186,7 +196,9 @@ RULES: dict[str, Rule] = {
         "Take tls out of the DestinationRule.",
     ),
     "hbone-blocked": _lockout(
-        _WARNING, "STRICT for ambient pods whose NetworkPolicy does not let port 15008 in.", "Add port 15008."
+        _WARNING,
+        "A NetworkPolicy that lets ports in to ambient pods, but not 15008; or STRICT for such pods.",
+        "Add port 15008.",
     ),
     "strict-without-proxy": _lockout(
         _WARNING, "STRICT for pods without a proxy: it does nothing there.", "Enroll them."

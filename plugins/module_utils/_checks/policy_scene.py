@@ -31,6 +31,8 @@ EXCUSED_POD = "/Pod that starts or is on the host's network"
 SERVICE = "/Service"
 INGRESS = "networking.k8s.io/Ingress"
 NETWORK_POLICY = "networking.k8s.io/NetworkPolicy"
+VALIDATING = "admissionregistration.k8s.io/ValidatingWebhookConfiguration"
+MUTATING = "admissionregistration.k8s.io/MutatingWebhookConfiguration"
 VIRTUAL_SERVICE = "networking.istio.io/VirtualService"
 DESTINATION_RULE = "networking.istio.io/DestinationRule"
 SERVICE_ENTRY = "networking.istio.io/ServiceEntry"
@@ -273,6 +275,8 @@ ALL_KINDS = (
     SERVICE,
     INGRESS,
     NETWORK_POLICY,
+    VALIDATING,
+    MUTATING,
     VIRTUAL_SERVICE,
     DESTINATION_RULE,
     SERVICE_ENTRY,

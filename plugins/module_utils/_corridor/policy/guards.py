@@ -12,17 +12,16 @@ what the draft touches, or what names something that it takes away. docs/policy-
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..._checks import policy_scene as scene
 from ..._checks.policy_judge import REFERRING, judge, references
 from ..._checks.policy_lockout import Client as Seen
 from ..._checks.policy_lockout import Lockout, matters
 from ..._checks.policy_model import Judged
 from ..._checks.policy_rules import RULES
-from ..._checks.policy_scene import USE_WAYPOINT, kind_of
-from ..._checks.policy_view import View, selector, targets
-from ..._checks.snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
+from ..._checks.policy_view import View
+from ..._checks.snapshot import Obj, name_of, ref
 from ..._errors import ApiError, ToolError
 from ..._intent.policy import PolicyIntent
 from ..._kube import kinds
@@ -31,29 +30,11 @@ from ..items import Item
 from . import prometheus
 from .draft import Draft
 from .findings import Finding
-from .scene import Unread, Wanted, predicted, scenes
+from .scene import Unread, predicted, scenes
+from .wanted import NAMED_BY, kind_of_item, wanted_for
 
-_HOSTS = (scene.SERVICE, scene.SERVICE_ENTRY)
-_ROUTING = (*_HOSTS, scene.GATEWAY, scene.GATEWAY_POD)
-_SELECTING = (
-    scene.AUTHORIZATION,
-    scene.REQUEST_AUTHENTICATION,
-    scene.TELEMETRY,
-    scene.WASM_PLUGIN,
-    scene.PEER_AUTHENTICATION,
-    scene.SIDECAR,
-    scene.ENVOY_FILTER,
-)
-# Whoever may name something of these kinds, and so may be left without it.
-_NAMED_BY: dict[str, tuple[str, ...]] = {
-    scene.SERVICE: (scene.VIRTUAL_SERVICE, scene.DESTINATION_RULE, *scene.ROUTES, *_SELECTING[:4]),
-    scene.SERVICE_ENTRY: (scene.VIRTUAL_SERVICE, scene.DESTINATION_RULE, *scene.ROUTES, *_SELECTING[:4]),
-    scene.DESTINATION_RULE: (scene.VIRTUAL_SERVICE,),
-    scene.VIRTUAL_SERVICE: (scene.VIRTUAL_SERVICE,),
-    scene.ISTIO_GATEWAY: (scene.VIRTUAL_SERVICE,),
-    scene.GATEWAY: (*scene.ROUTES, *_SELECTING[:4], *_HOSTS, scene.NAMESPACE),
-    scene.REFERENCE_GRANT: scene.ROUTES,
-}
+# So many warnings of a rule are told one by one.
+_WARNINGS = 10
 _MULTICLUSTER = "istio/multiCluster=true"
 
 
@@ -75,11 +56,11 @@ class _Guards:
         self.semantic = intent.semantic_guard != "accept"
         self.written = [predicted(item) for item in draft.writing]
         self.removed = [item for item in draft.removals if item.step.changes]
-        self.locking = [one for one in self._touched() if matters(one)] if intent.lockout_guard != "accept" else []
+        self.locking = [*self._locking()] if intent.lockout_guard != "accept" else []
 
     def run(self) -> list[Finding]:
-        wanted = self._wanted()
-        if not wanted.kinds and not wanted.spaces and not wanted.everywhere:
+        wanted = wanted_for(self.intent, self.written, self._naming(), self.locking)
+        if not wanted.anything:
             return []
         found = scenes(self.client, self.draft, wanted, root=self.intent.istio_namespace)
         before, after = View(found.before), View(found.after)
@@ -87,7 +68,7 @@ class _Guards:
         told = [_finding(one) for one in _once(self._elsewhere(judged))]
         told += [_unread(one) for one in found.unread]
         told += self._lockout(before, after)
-        return sorted(told, key=lambda one: one.severity != "error")
+        return _fewer(sorted(told, key=lambda one: one.severity != "error"))
 
     def _touched(self) -> Iterator[Obj]:
         """What is written as it will be, and what is removed as it is."""
@@ -95,56 +76,18 @@ class _Guards:
         for item in self.removed:
             yield item.live or item.obj
 
-    # -- what has to be read ------------------------------------------------------------------------------
-
-    def _wanted(self) -> Wanted:
-        wanted = Wanted()
-        if self.semantic:
-            for obj in self.written:
-                self._for_written(wanted, obj)
-            for item in (*self.removed, *(item for item in self.draft.writing if item.live is not None)):
-                _for_names(wanted, item)
-        if self.locking:
-            _for_lockout(wanted, self.locking)
-        if wanted.kinds or wanted.spaces:
-            wanted.want(scene.NAMESPACE)
-        return wanted
-
-    def _for_written(self, wanted: Wanted, obj: Obj) -> None:
-        kind, namespace = kind_of(obj), namespace_of(obj)
-        if kind == scene.VIRTUAL_SERVICE:
-            wanted.want(*_ROUTING, kind, scene.DESTINATION_RULE, scene.ISTIO_GATEWAY, scene.HTTP_ROUTE)
-        elif kind == scene.DESTINATION_RULE:
-            wanted.want(*_HOSTS, kind)
-            if dig(obj, "spec", "subsets"):
-                wanted.spaces.add(_home(obj))
-            if self.intent.lockout_guard != "accept" and "DISABLE" in str(obj.get("spec")):
-                wanted.want(scene.PEER_AUTHENTICATION)
-                wanted.spaces.add(_home(obj))
-        elif kind in scene.ROUTES:
-            wanted.want(*_ROUTING, scene.REFERENCE_GRANT, scene.VIRTUAL_SERVICE)
-        elif kind == scene.ISTIO_GATEWAY:
-            wanted.everywhere = True
-        elif kind in _SELECTING:
-            self._for_policy(wanted, obj)
-        elif kind in (*_HOSTS, scene.NAMESPACE) and USE_WAYPOINT in labels_of(obj):
-            wanted.want(scene.GATEWAY, scene.GATEWAY_POD)
-        elif kind == scene.NAMESPACE and namespace == "":
-            return
-
-    def _for_policy(self, wanted: Wanted, obj: Obj) -> None:
-        if targets(obj):
-            wanted.want(*_ROUTING)
-            return
-        if namespace_of(obj) == self.intent.istio_namespace:
-            wanted.everywhere = True
-        else:
-            wanted.spaces.add(namespace_of(obj))
-        if selector(obj):
-            wanted.want(scene.WORKLOAD_ENTRY)
-        if kind_of(obj) == scene.AUTHORIZATION:
-            # Whether a waypoint stands before its workloads, and who else admits whom.
-            wanted.want(scene.AUTHORIZATION, scene.SERVICE, scene.GATEWAY, scene.GATEWAY_POD)
+    def _locking(self) -> Iterator[Obj]:
+        """The policies that may lock somebody out. What stays as it was, but for its labels, does not."""
+        for item, after in zip(self.draft.writing, self.written, strict=True):
+            live = item.live
+            if live is None:
+                if matters(after, new=True):
+                    yield after
+            elif live.get("spec") != after.get("spec") and (matters(after) or matters(live)):
+                yield after
+        for item in self.removed:
+            if matters(item.live or item.obj):
+                yield item.live or item.obj
 
     # -- judging -----------------------------------------------------------------------------------------------
 
@@ -158,12 +101,12 @@ class _Guards:
 
     def _left_behind(self, before: View, after: View) -> Iterator[Judged]:
         """What stays, and names what this run takes away: found by what was right before and is not any more."""
-        changing = {kind for item in self._naming() if (kind := _kind(item)) in _NAMED_BY}
+        changing = {kind for item in self._naming() if (kind := kind_of_item(item)) in NAMED_BY}
         if not changing:
             return
         touched = {ref(obj) for obj in self._touched()}
         gone = {f"{item.target.kind.kind} {item.target.namespace}/{item.target.name}" for item in self.removed}
-        for kind in dict.fromkeys(name for each in sorted(changing) for name in _NAMED_BY[each]):
+        for kind in dict.fromkeys(name for each in sorted(changing) for name in NAMED_BY[each]):
             if kind not in REFERRING:
                 continue
             for obj in after.scene.all(kind):
@@ -222,39 +165,20 @@ class _Guards:
         return failed + [_finding(one) for one in _once(lockout.judge(seen))]
 
 
-def _for_names(wanted: Wanted, item: Item) -> None:
-    """What may name an object that goes, or that changes."""
-    kind = _kind(item)
-    if kind not in _NAMED_BY:
-        return
-    wanted.want(kind, *_NAMED_BY[kind])
-    # To say whether a name was right before, all that such objects name has to be known.
-    wanted.want(*_ROUTING, scene.DESTINATION_RULE, scene.ISTIO_GATEWAY, scene.VIRTUAL_SERVICE, scene.REFERENCE_GRANT)
-
-
-def _for_lockout(wanted: Wanted, policies: Iterable[Obj]) -> None:
-    wanted.everywhere = True
-    wanted.want(
-        scene.AUTHORIZATION,
-        scene.PEER_AUTHENTICATION,
-        scene.SERVICE,
-        scene.DESTINATION_RULE,
-        scene.EXCUSED_POD,
-        scene.INGRESS,
-        scene.NETWORK_POLICY,
-    )
-    if any(kind_of(policy) == scene.AUTHORIZATION for policy in policies):
-        wanted.want(scene.VIRTUAL_SERVICE, scene.ISTIO_GATEWAY, scene.GATEWAY, *scene.ROUTES)
-
-
-def _kind(item: Item) -> str:
-    return f"{item.target.kind.group}/{item.target.kind.kind}"
-
-
-def _home(rule: Obj) -> str:
-    """The namespace of the Service that a DestinationRule is for."""
-    parts = str(dig(rule, "spec", "host") or "").split(".")
-    return parts[1] if len(parts) > 2 and parts[2] == "svc" else namespace_of(rule)
+def _fewer(found: list[Finding]) -> list[Finding]:
+    """All errors, and of each rule's warnings the first ones; the others are counted."""
+    kept: list[Finding] = []
+    counts: Counter[str] = Counter()
+    for one in found:
+        counts[one.rule] += one.severity == "warning"
+        if one.severity == "error" or counts[one.rule] <= _WARNINGS:
+            kept.append(one)
+    for rule, count in counts.items():
+        if count > _WARNINGS:
+            first = next(one for one in kept if one.rule == rule and one.severity == "warning")
+            told = f"{count - _WARNINGS} more objects have the same as {first.target}."
+            kept.append(Finding(first.guard, rule, "and more", told, first.hint, "warning"))
+    return kept
 
 
 def _once(judged: Iterable[Judged]) -> list[Judged]:

@@ -22,6 +22,7 @@ from ..._kube.kinds import Kind
 from ..collecting import without_collecting
 from ..items import Item
 from .draft import Draft
+from .wanted import Wanted
 
 # From so many namespaces one LIST of all pods is cheaper than one for each.
 _PODS_EVERYWHERE = 5
@@ -36,6 +37,8 @@ _KINDS: dict[str, Kind] = {
     scene.SERVICE: kinds.SERVICE,
     scene.INGRESS: kinds.KINDS[("networking.k8s.io/v1", "Ingress")],
     scene.NETWORK_POLICY: kinds.NETWORK_POLICY,
+    scene.VALIDATING: kinds.VALIDATING_WEBHOOK,
+    scene.MUTATING: kinds.MUTATING_WEBHOOK,
     scene.VIRTUAL_SERVICE: kinds.VIRTUAL_SERVICE,
     scene.DESTINATION_RULE: kinds.DESTINATION_RULE,
     scene.SERVICE_ENTRY: kinds.SERVICE_ENTRY,
@@ -55,18 +58,6 @@ _KINDS: dict[str, Kind] = {
 }
 # Names and labels are all that is looked at.
 _METADATA_ONLY = (scene.NAMESPACE, scene.POD)
-
-
-@dataclass(slots=True)
-class Wanted:
-    """Which kinds are to be read, and the pods of which namespaces; `everywhere`: of all."""
-
-    kinds: set[str] = field(default_factory=set)
-    spaces: set[str] = field(default_factory=set)
-    everywhere: bool = False
-
-    def want(self, *names: str) -> None:
-        self.kinds.update(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +211,7 @@ def _list(client: Client, kind: str, namespace: str | None) -> list[Obj]:
     if kind == scene.GATEWAY_POD:
         return [*client.list(kinds.POD, namespace, labels=GATEWAY_NAME)]
     if kind == scene.EXCUSED_POD:
-        found = [*client.list(kinds.POD, namespace, fields=_STARTING, metadata_only=True)]
+        found: list[Obj] = [*client.list(kinds.POD, namespace, fields=_STARTING, metadata_only=True)]
         with suppress(Invalid):  # servers before 1.28 do not know the field
             found += client.list(kinds.POD, namespace, fields=_ON_HOST, metadata_only=True)
         return found

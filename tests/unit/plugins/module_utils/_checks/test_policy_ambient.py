@@ -140,6 +140,20 @@ def test_other_policies(policy: Obj, expected: list[str]) -> None:
     assert told(found(policy, SHOP, pod(mode="ambient"), machine)) == expected
 
 
+def test_a_namespace_without_pods_says_nothing_of_a_selector() -> None:
+    policy = peer("STRICT", selector=app("gone"))
+    assert told(found(policy, SHOP)) == []
+    assert told(found(policy, SHOP, pod())) == ["selects-nothing warning"]
+
+
+def test_telemetry_is_a_waypoints_too() -> None:
+    telemetry = obj("telemetry.istio.io/v1", "Telemetry", "t", spec={"accessLogging": [{}]})
+    chosen = obj("telemetry.istio.io/v1", "Telemetry", "t", spec={"accessLogging": [{}], "selector": app()})
+    others = [WITH_WAYPOINT, pod(mode="ambient"), *waypoint()]
+    assert told(found(telemetry, *others)) == []
+    assert told(found(chosen, *others)) == ["telemetry-on-ambient warning"]
+
+
 def test_clients_behind_a_waypoint() -> None:
     others = [WITH_WAYPOINT, service(), pod(mode="ambient"), *waypoint()]
     (allow,) = found(authorization(rules=[CLIENT]), *others)

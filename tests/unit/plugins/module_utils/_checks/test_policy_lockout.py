@@ -188,6 +188,20 @@ def test_an_exempt_port_may_be_scraped() -> None:
     assert told(lockout([peer(selector=app("x"))], others)) == ["scrape-outside error"]
 
 
+def webhook(port: int = 443) -> Obj:
+    call = {"service": {"namespace": "shop", "name": "reviews", "port": port}}
+    made = obj("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "check", "")
+    return {**made, "webhooks": [{"name": "a.example.com", "clientConfig": call}]}
+
+
+def test_webhooks_are_called_by_the_api_server() -> None:
+    behind = service(ports=(443,))
+    others = [SHOP, behind, ENROLLED, webhook()]
+    assert told(lockout([peer()], others)) == ["webhook-outside error"]
+    assert told(lockout([peer(selector=app(), portLevelMtls={"443": {"mode": "PERMISSIVE"}})], others)) == []
+    assert told(lockout([peer()], [SHOP, service("other"), pod("other", mode="ambient"), webhook()])) == []
+
+
 def test_prometheus_decides() -> None:
     others = [*INSIDE, pod("cron")]
     (one, hint) = sorted(lockout([peer()], others, traffic=[seen()]), key=lambda each: each.severity)
@@ -234,8 +248,27 @@ def test_strict_where_nothing_is_enrolled() -> None:
     ],
 )
 def test_default_deny(written: list[Obj], traffic: list[Client] | None, expected: list[str]) -> None:
-    written = [one for one in written if matters(one)]
+    written = [one for one in written if matters(one, new=True)]
     assert told(lockout(written, INSIDE, traffic=traffic)) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "new", "expected"),
+    [
+        (peer(), True, True),
+        (peer("PERMISSIVE"), True, False),
+        (peer("PERMISSIVE"), False, True),
+        (peer("PERMISSIVE", portLevelMtls={"80": {"mode": "STRICT"}}), True, True),
+        (authorization(), True, True),
+        (authorization(rules=[ALLOW_CLIENT]), False, True),
+        (authorization(action="DENY", rules=[ALLOW_CLIENT]), True, False),
+        (authorization(action="DENY", rules=[{}]), True, True),
+        (authorization(action="AUDIT", rules=[{}]), True, False),
+        (virtual_service(), False, False),
+    ],
+)
+def test_which_policies_matter(policy: Obj, new: bool, expected: bool) -> None:
+    assert matters(policy, new=new) is expected
 
 
 def test_default_deny_of_what_nobody_calls_is_fine() -> None:

@@ -260,6 +260,41 @@ def test_prometheus_is_asked_only_when_somebody_may_lose() -> None:
     assert findings(cluster, draft(peer("PERMISSIVE")), prometheus=Prometheus("http://127.0.0.1:1")) == []
 
 
+def test_what_stays_but_for_its_labels_locks_out_nobody() -> None:
+    cluster = Cluster(space("shop", AMBIENT), service(), pod(mode="ambient"), pod("cron"), peer("PERMISSIVE"))
+    labelled = peer("PERMISSIVE")
+    labelled["metadata"]["labels"] = {"team": "a"}
+    assert findings(cluster, draft(labelled, live=[peer("PERMISSIVE")]), semantic_guard="accept") == []
+    assert cluster.listed == [], "nothing had to be read"
+    changed = findings(cluster, draft(peer(), live=[peer("PERMISSIVE")]))
+    assert [one.rule for one in changed] == ["not-enrolled"]
+
+
+def test_many_warnings_of_a_rule_are_counted() -> None:
+    names = [f"s{number}" for number in range(30)]
+    written = [authorization(namespace=name, selector={"matchLabels": {"app": "gone"}}, rules=[{}]) for name in names]
+    found = findings(Cluster(*map(space, names), *[pod("a", name) for name in names]), draft(*written))
+    assert [one.rule for one in found] == ["selects-nothing"] * 11
+    assert found[-1].message == "20 more objects have the same as AuthorizationPolicy s0/policy."
+    errors = findings(Cluster(*map(space, names)), draft(*[virtual_service(namespace=name) for name in names]))
+    assert [one.rule for one in errors if one.severity == "error"] == ["unknown-host"] * 30
+
+
+def test_a_network_policy_must_let_the_mesh_in() -> None:
+    cluster = Cluster(space("shop", AMBIENT), pod(mode="ambient"))
+
+    def policy(*ports: int) -> Obj:
+        ingress = [{"ports": [{"port": port} for port in ports]}] if ports else []
+        return obj("networking.k8s.io/v1", "NetworkPolicy", "n", spec={"podSelector": {}, "ingress": ingress})
+
+    assert told(findings(cluster, draft(policy(8080)))) == ["hbone-blocked warning NetworkPolicy shop/n"]
+    assert findings(cluster, draft(policy(8080, 15008))) == []
+    assert findings(cluster, draft(policy())) == [], "nothing is to come in: that is meant"
+    other = policy(15008)
+    other["metadata"]["name"] = "mesh"
+    assert findings(Cluster(*cluster.objects, other), draft(policy(8080))) == [], "policies add up"
+
+
 def test_findings_read_as_sentences() -> None:
     (one,) = findings(Cluster(space("shop"), service()), draft(virtual_service(http=routes(to("ratings"))), service()))
     assert one.target == "VirtualService shop/reviews"
