@@ -45,7 +45,8 @@ class Outcome:
             return "There was nothing to take back."
         back = set(self.returned)
         kept = sum(entry["object"] not in back for entry in self.not_returned)
-        said = "all of it" if not kept else f"{kept} could not be returned"
         partly = len(self.not_returned) - kept
-        new = f", {partly} of them not wholly as they were" if partly else ""
-        return f"What was written was taken back: {len(back)} objects{new}, {said}."
+        new = f" ({partly} of them not wholly as they were)" if partly else ""
+        if not kept:
+            return f"What was written was taken back: all {len(back)} objects{new}."
+        return f"What was written was taken back: {len(back)} objects{new}, while {kept} could not be returned."

@@ -213,14 +213,14 @@ def test_without_an_error_of_the_server() -> None:
     ("returned", "not_returned", "told"),
     [
         ([], [], "There was nothing to take back."),
-        (["a", "b"], [], "What was written was taken back: 2 objects, all of it."),
-        (["a", "b"], ["c"], "What was written was taken back: 2 objects, 1 could not be returned."),
+        (["a", "b"], [], "What was written was taken back: all 2 objects."),
+        (["a", "b"], ["c"], "What was written was taken back: 2 objects, while 1 could not be returned."),
         (
             ["a", "b"],
             ["b"],
             "What was written was taken back: 2 objects, 1 of them not wholly as they were, all of it.",
         ),
-        ([], ["a", "b"], "What was written was taken back: 0 objects, 2 could not be returned."),
+        ([], ["a", "b"], "What was written was taken back: 0 objects, while 2 could not be returned."),
     ],
 )
 def test_what_is_told_of_a_return(returned: list[str], not_returned: list[str], told: str) -> None:
