@@ -218,7 +218,7 @@ def test_without_an_error_of_the_server() -> None:
         (
             ["a", "b"],
             ["b"],
-            "What was written was taken back: 2 objects, 1 of them not wholly as they were, all of it.",
+            "What was written was taken back: all 2 objects (1 of them not wholly as they were).",
         ),
         ([], ["a", "b"], "What was written was taken back: 0 objects, while 2 could not be returned."),
     ],
