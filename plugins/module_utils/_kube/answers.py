@@ -58,7 +58,8 @@ _DENIED_BY_RBAC = re.compile(
 )
 _ADMISSION = re.compile(r"denied the request|denied request|admission webhook|ValidatingAdmissionPolicy")
 _WEBHOOK_DOWN = re.compile(r'failed calling webhook "(?P<name>[^"]*)": (?P<why>.*)', re.S)
-_GOT = re.compile(r"got &value\.\S+")
+# Up to the next field's error: the value may be any text, of several lines too.
+_GOT = re.compile(r"got &(?:value\.|\{).*?(?=\n +\.|\Z)", re.DOTALL)
 _NO_DRY_RUN = "does not support dry run"
 _UNDECLARED = re.compile(r"(?P<path>\.\S+): field not declared in schema")
 _UNKNOWN = re.compile(r'unknown field "(?P<path>[^"]*)"')

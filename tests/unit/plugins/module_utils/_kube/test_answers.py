@@ -54,6 +54,16 @@ CASES: dict[str, tuple[Response, type[errors.ApiError], tuple[str, ...], dict[st
         (".data.x: expected string, got another type",),
         {},
     ),
+    "wrong types, whose values may be secrets": (
+        answer(
+            500,
+            f"{TYPED}errors:\n  .data: expected map, got &{{two words\nand lines}}\n"
+            '  .d.y: expected string, got &value.valueUnstructured{Value:[]interface {}{"more words"}}',
+        ),
+        errors.Invalid,
+        ("errors: .data: expected map, got another type .d.y: expected string, got another type",),
+        {},
+    ),
     "wrong form, server-side apply": (
         answer(
             500,
