@@ -105,9 +105,13 @@ class Hosts:
         return self._absent(wanted), []
 
     def _any_below(self, pattern: str, namespace: str) -> bool:
-        return pattern in ("*", "*.local") or any(
-            matches(pattern, name) and any(host.visible(namespace) for host in hosts)
-            for name, hosts in self._exact.items()
+        return (
+            pattern in ("*", "*.local")
+            or any(matches(pattern, wild) and host.visible(namespace) for wild, host in self._wild)
+            or any(
+                matches(pattern, name) and any(host.visible(namespace) for host in hosts)
+                for name, hosts in self._exact.items()
+            )
         )
 
     def _absent(self, host: str) -> Found:

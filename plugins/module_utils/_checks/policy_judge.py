@@ -21,6 +21,7 @@ from .policy_scene import (
     AUTHORIZATION,
     DESTINATION_RULE,
     ENVOY_FILTER,
+    GATEWAY,
     ISTIO_GATEWAY,
     NAMESPACE,
     NETWORK_POLICY,
@@ -39,7 +40,7 @@ from .policy_scene import (
 )
 from .policy_subsets import destination_rule, destination_rule_refs
 from .policy_traffic import virtual_service, virtual_service_refs
-from .policy_view import View, is_on_mesh, mesh_hosts, selector, targets
+from .policy_view import View, is_on_mesh, mesh_hosts, parents, selector, targets
 from .policy_waypoints import labelled, routed, target_refs
 from .snapshot import Obj, dig, labels_of, namespace_of
 
@@ -55,13 +56,13 @@ def judge(view: View, obj: Obj) -> Iterator[Judged]:
     if kind == VIRTUAL_SERVICE:
         yield from virtual_service(view, obj)
         if is_on_mesh(obj):
-            yield from routed(view, obj, _services(obj))
+            yield from routed(view, obj, _services(obj), elsewhere=len(dig(obj, "spec", "gateways") or ()) > 1)
     elif kind == DESTINATION_RULE:
         yield from destination_rule(view, obj)
         yield from _against_strict(view, obj)
     elif kind in ROUTES:
         yield from route(view, obj)
-        yield from routed(view, obj, attached(obj))
+        yield from routed(view, obj, attached(obj), elsewhere=any(one[0] == GATEWAY for one in parents(obj)))
     elif kind in _POLICIES:
         yield from policy(view, obj)
     elif kind in (SERVICE, SERVICE_ENTRY, NAMESPACE):

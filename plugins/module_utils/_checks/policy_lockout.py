@@ -103,7 +103,7 @@ class Lockout:
     def judge(self, seen: Sequence[Client] | None = None) -> Iterator[Judged]:
         """The findings. `seen`: what Prometheus saw, None when it was not asked."""
         for group in (*self.strict.values(), *self.identity.values()):
-            yield from _seen_plaintext(group, seen)
+            yield from _seen_plaintext(self.after, group, seen)
             yield from plaintext(self.after, group, proven=seen is None)
         for cause, pods in self.nobody.values():
             yield from _nobody(self.after, cause, pods, seen)
@@ -183,10 +183,14 @@ def _group(groups: dict[str, Group], refusal: Refusal) -> Group:
 # -- what was seen, and who is named -------------------------------------------------------------------------------
 
 
-def _seen_plaintext(group: Group, seen: Sequence[Client] | None) -> Iterator[Judged]:
+def _seen_plaintext(view: View, group: Group, seen: Sequence[Client] | None) -> Iterator[Judged]:
     workloads = {_workload(pod) for pod in group.pods}
+    # Where all of a namespace refuses, no names are needed, which Prometheus may know by others.
+    whole = {namespace for namespace in group.spaces if _all_of(view, namespace, group)}
     clients = [
-        client for client in seen or () if not client.mtls and (client.to_namespace, client.to_workload) in workloads
+        one
+        for one in seen or ()
+        if not one.mtls and (one.to_namespace in whole or (one.to_namespace, one.to_workload) in workloads)
     ]
     if not clients:
         return
@@ -201,6 +205,11 @@ def _seen_plaintext(group: Group, seen: Sequence[Client] | None) -> Iterator[Jud
         "Enroll them, or exempt the port (portLevelMtls PERMISSIVE), before this.",
         "warning" if partly else "error",
     )
+
+
+def _all_of(view: View, namespace: str, group: Group) -> bool:
+    mine = sum(1 for pod in group.pods if namespace_of(pod) == namespace)
+    return mine == sum(1 for pod in view.scene.pods[namespace] if view.scene.enrolled(pod) in ("sidecar", "ambient"))
 
 
 def _workload(pod: Obj) -> tuple[str, str]:

@@ -125,7 +125,7 @@ RULES: dict[str, Rule] = {
     "routing-without-waypoint": _semantic(
         _BOTH,
         "A VirtualService on the mesh, or a route attached to a Service, for an ambient namespace without a waypoint. "
-        "A warning where the mesh has sidecars too, which follow it.",
+        "A warning where the mesh has sidecars too, or the route is a gateway's too, which follow it.",
         "A waypoint, and the label istio.io/use-waypoint.",
     ),
     "target-without-waypoint": _semantic(

@@ -173,6 +173,9 @@ class Scene:
         labels, annotations = labels_of(pod), annotations_of(pod)
         if labels.get(_MANAGED) or labels.get(GATEWAY_NAME) or "gateway" in annotations.get(_TEMPLATES, ""):
             return "gateway"
+        if str(labels.get("istio", "")).endswith("gateway"):
+            # As istioctl installs its gateways: with a proxy that nobody injected.
+            return "gateway"
         if annotations.get(_STATUS):
             return "sidecar"
         return "ambient" if annotations.get(_REDIRECTION) == "enabled" else "none"

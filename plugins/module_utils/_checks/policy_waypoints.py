@@ -136,9 +136,13 @@ def labelled(view: View, obj: Obj) -> Iterator[Judged]:
         yield from waypoint(view, obj, named)
 
 
-def routed(view: View, obj: Obj, services: list[tuple[str, str]]) -> Iterator[Judged]:
-    """HTTP routing of the mesh for Services of ambient namespaces: only a waypoint carries it out."""
+def routed(view: View, obj: Obj, services: list[tuple[str, str]], *, elsewhere: bool) -> Iterator[Judged]:
+    """HTTP routing of the mesh for Services of ambient namespaces: only a waypoint carries it out.
+
+    `elsewhere`: it is for gateways too, which do follow it.
+    """
     scene = view.scene
+    who = [*(["clients with a sidecar"] if scene.sidecars else []), *(["its gateways"] if elsewhere else [])]
     for key in services:
         service = scene.get(SERVICE, *key)
         if service is None or scene.mode(key[0]) != "ambient":
@@ -151,8 +155,8 @@ def routed(view: View, obj: Obj, services: list[tuple[str, str]]) -> Iterator[Ju
             "routing-without-waypoint",
             obj,
             f"routes for Service {key[0]}/{key[1]} of an ambient namespace without a waypoint: ztunnel does not route"
-            + (", only clients with a sidecar follow it" if scene.sidecars else ""),
+            + (f", only {' and '.join(who)} follow it" if who else ""),
             "Make a waypoint (meshwright.istio.waypoint), and label Service or namespace istio.io/use-waypoint.",
-            "warning" if scene.sidecars else "error",
+            "warning" if who else "error",
             subject=f"Service {key[0]}/{key[1]}",
         )

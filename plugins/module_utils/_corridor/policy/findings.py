@@ -16,7 +16,7 @@ Guard = Literal["lockout", "semantic"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`rule` is stable and short (`unknown-host`), `target` an object's label, `message` a sentence, `hint` the way out.
+    """`rule` is stable and short (`unknown-host`), `target` an object's label, `message` a sentence, `hint` a way out.
 
     An error refuses the run where the guard's option is `refuse`; a warning never does.
     """

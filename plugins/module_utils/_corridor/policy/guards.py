@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..._checks.policy_judge import REFERRING, judge, references
 from ..._checks.policy_lockout import Client as Seen
 from ..._checks.policy_lockout import Lockout, matters
-from ..._checks.policy_model import Judged
+from ..._checks.policy_model import Judged, some
 from ..._checks.policy_rules import RULES
 from ..._checks.policy_view import View
 from ..._checks.snapshot import Obj, name_of, ref
@@ -66,7 +66,7 @@ class _Guards:
         before, after = View(found.before), View(found.after)
         judged = [*self._judged(before, after)]
         told = [_finding(one) for one in _once(self._elsewhere(judged))]
-        told += [_unread(one) for one in found.unread]
+        told += _unread(found.unread)
         told += self._lockout(before, after)
         return _fewer(sorted(told, key=lambda one: one.severity != "error"))
 
@@ -195,17 +195,22 @@ def _finding(one: Judged) -> Finding:
     return Finding(RULES[one.rule].guard, one.rule, ref(one.obj), message, one.hint, one.severity)
 
 
-def _unread(one: Unread) -> Finding:
-    kind = one.kind.partition("/")[2]
-    where = f" of {', '.join(one.namespaces)}" if one.namespaces else ""
-    return Finding(
-        "semantic",
-        "not-judged",
-        f"{kind}{where}",
-        f"could not be read, so what depends on it was not judged: {one.reason}",
-        "Grant the verb list for it, or look at it yourself.",
-        "warning",
-    )
+def _unread(unread: Sequence[Unread]) -> list[Finding]:
+    """One finding on all that could not be read: it is most often for one and the same reason."""
+    if not unread:
+        return []
+    names = sorted({one.kind.partition("/")[2] for one in unread})
+    reasons = some(list(dict.fromkeys(one.reason for one in unread)), 3)
+    return [
+        Finding(
+            "semantic",
+            "not-judged",
+            some(names, 20),
+            f"could not all be read, so what depends on them was not judged: {reasons}",
+            "Grant the verb list for them in all namespaces, or look at it yourself.",
+            "warning",
+        )
+    ]
 
 
 def _prometheus_failed(error: ToolError, policies: Sequence[Obj]) -> Finding:

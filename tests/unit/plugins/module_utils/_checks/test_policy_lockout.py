@@ -62,6 +62,7 @@ def lockout(
         pytest.param([pod("kube-proxy", "kube-system")], [], id="kube-system is no client"),
         pytest.param([pod("istiod", "istio-system")], [], id="nor is the mesh itself"),
         pytest.param([pod("cron")], ["not-enrolled error"], id="a neighbour without a proxy"),
+        pytest.param([pod("web", "edge", labels={"istio": "ingressgateway"})], [], id="a gateway"),
         pytest.param(
             [space("web", SIDECAR), pod("web", "web")], ["not-enrolled error"], id="a labelled one not restarted"
         ),
@@ -210,7 +211,9 @@ def test_prometheus_decides() -> None:
     assert (hint.rule, hint.severity) == ("not-enrolled", "warning")
     assert told(lockout([peer()], others, traffic=[])) == ["not-enrolled warning"]
     assert told(lockout([peer()], INSIDE, traffic=[seen(mtls=True)])) == []
-    assert told(lockout([peer()], INSIDE, traffic=[seen(to="other")])) == []
+    assert told(lockout([peer()], INSIDE, traffic=[seen(to="by-another-name")])) == ["plaintext-seen error"]
+    several = [*INSIDE, pod("other", mode="ambient")]
+    assert told(lockout([peer(selector=app())], several, traffic=[seen(to="other")])) == []
     exempt = peer(selector=app(), portLevelMtls={"80": {"mode": "PERMISSIVE"}})
     assert told(lockout([exempt], INSIDE, traffic=[seen()])) == ["plaintext-seen warning"]
 

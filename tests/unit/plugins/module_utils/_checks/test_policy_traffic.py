@@ -166,6 +166,7 @@ def test_two_ports_on_a_gateway_want_a_choice() -> None:
         pytest.param(rule(host="gone"), [], ["unknown-host error"], id="unknown"),
         pytest.param(rule(host="*.local"), [], [], id="wildcard"),
         pytest.param(rule(host="*.shop.svc.cluster.local"), [], [], id="namespace"),
+        pytest.param(rule(host="*.com"), [entry("*.example.com")], [], id="above a wildcard entry"),
         pytest.param(rule(host="*.gone.svc.cluster.local"), [], ["unknown-host error"], id="namespace without any"),
         pytest.param(rule(subsets=[subset("v1")]), [pod(labels={"version": "v1"})], [], id="subset"),
         pytest.param(
@@ -296,3 +297,5 @@ def test_routing_in_ambient_takes_a_waypoint() -> None:
     assert (
         told(found(virtual_service(gateways=["edge/web"], hosts=["shop.example.com"]), plain, service(), GATEWAY)) == []
     )
+    both = virtual_service(gateways=["edge/web", "mesh"], hosts=["shop.example.com", "reviews"])
+    assert told(found(both, plain, service(), GATEWAY)) == ["routing-without-waypoint warning"]
