@@ -213,7 +213,7 @@ class Connection:
             self.pool = RESTClientObject(config).pool_manager
         except OSError as error:
             raise BadInput(f"A certificate or key for {config.host} cannot be read: {error}.") from error
-        self.pool.pool_classes_by_scheme = pool_classes(urllib3.HTTPConnectionPool, urllib3.HTTPSConnectionPool)
+        self.pool.pool_classes_by_scheme = pool_classes(self.pool.pool_classes_by_scheme)
         split = urlsplit(self._server)
         self._origin = f"{split.scheme}://{split.netloc}"
         self._straight = None

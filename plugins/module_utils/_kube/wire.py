@@ -11,6 +11,7 @@ Classes of urllib3 come in as arguments, so that this needs no import of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -41,9 +42,9 @@ def in_one_piece(connection_class: Any) -> Any:
     return InOnePiece
 
 
-def pool_classes(http_pool: Any, https_pool: Any) -> dict[str, Any]:
-    """What a PoolManager's `pool_classes_by_scheme` is to be; the arguments are urllib3's pool classes."""
+def pool_classes(by_scheme: Mapping[str, Any]) -> dict[str, Any]:
+    """A PoolManager's `pool_classes_by_scheme`, such as urllib3's HTTPSConnectionPool, with such connections."""
     return {
         scheme: type(pool.__name__, (pool,), {"ConnectionCls": in_one_piece(pool.ConnectionCls)})
-        for scheme, pool in (("http", http_pool), ("https", https_pool))
+        for scheme, pool in by_scheme.items()
     }

@@ -62,7 +62,7 @@ def test_a_request_that_cannot_be_made_leaves_nothing_behind() -> None:
 
 
 def test_both_schemes_have_a_pool_of_such_connections() -> None:
-    classes = pool_classes(urllib3.HTTPConnectionPool, urllib3.HTTPSConnectionPool)
+    classes = pool_classes(urllib3.PoolManager().pool_classes_by_scheme)
     assert issubclass(classes["http"].ConnectionCls, urllib3.connection.HTTPConnection)
     assert issubclass(classes["https"].ConnectionCls, urllib3.connection.HTTPSConnection)
     assert all(found.ConnectionCls.request.__module__.endswith("_kube.wire") for found in classes.values())
