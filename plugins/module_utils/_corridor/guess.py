@@ -16,19 +16,21 @@ from . import differ, fields
 Obj = dict[str, Any]
 
 
-def guess(desired: Obj, live: Obj, manager: str) -> tuple[list[str], Obj]:
-    """Paths of the fields that applying `desired` as `manager` would change ([]: none), and the object it would make.
+def guess(desired: Obj, live: Obj, *managers: str) -> tuple[list[str], Obj]:
+    """Paths of the fields that applying `desired` would change ([]: none), and the object it would make.
 
-    Fields that the manager applied before and does not name any more go. What the server defaults, mutates or
-    refuses is not known here.
+    Fields that the `managers` applied before and `desired` does not name any more go. What the server defaults,
+    mutates or refuses is not known here.
     """
     paths = differ.drift(desired, live)
     gone: list[str] = []
-    mine = fields.owned_part(live, manager)
-    mine.pop("apiVersion", None)
-    _surplus(mine, desired, "", gone)
-    after = _less(_plain(live), mine, desired)
-    return [*paths, *(path for path in gone if path not in paths)], _over(after, _plain(desired))
+    after = _plain(live)
+    for manager in managers:
+        mine = fields.owned_part(live, manager)
+        mine.pop("apiVersion", None)
+        _surplus(mine, desired, "", gone)
+        after = less(after, mine, desired)
+    return [*paths, *(path for path in dict.fromkeys(gone) if path not in paths)], _over(after, _plain(desired))
 
 
 def _plain(obj: Obj) -> Obj:
@@ -56,7 +58,7 @@ def _surplus(mine: Any, desired: Any, path: str, found: list[str]) -> None:
             _surplus(value, desired[key], below, found)
 
 
-def _less(live: Any, mine: Any, desired: Any) -> Any:
+def less(live: Any, mine: Any, desired: Any) -> Any:
     """`live` without what only `mine` has of it."""
     if not (isinstance(live, dict) and isinstance(mine, dict) and isinstance(desired, dict)):
         return live
@@ -65,9 +67,9 @@ def _less(live: Any, mine: Any, desired: Any) -> Any:
         if key not in mine:
             kept[key] = value
         elif key in desired:
-            kept[key] = _less(value, mine[key], desired[key])
+            kept[key] = less(value, mine[key], desired[key])
         elif isinstance(value, dict) and isinstance(mine[key], dict) and value.keys() - mine[key].keys():
-            kept[key] = _less(value, mine[key], {})
+            kept[key] = less(value, mine[key], {})
     return kept
 
 

@@ -108,12 +108,14 @@ def _spread(targets: Iterable[Target], widely: Callable[[Kind], bool]) -> list[l
 def _listed_widely(client: Client, group: list[Target]) -> dict[Target, Obj] | None:
     """The group's objects from one LIST of all namespaces; None when it is not permitted, or far more are there."""
     kind = group[0].kind
+    worth = _WORTH * len(group)
+    limit = min(_PAGE, worth)
     try:
-        page = client.raw("GET", kind.path(), query={"limit": str(_PAGE)}).json()
+        page = client.raw("GET", kind.path(), query={"limit": str(limit)}).json()
         meta = page.get("metadata") or {}
         if not meta.get("continue"):
             items = page.get("items") or []
-        elif int(meta.get("remainingItemCount") or 0) > _WORTH * len(group):
+        elif limit + int(meta.get("remainingItemCount") or 0) > worth:
             return None
         else:
             items = client.list(kind)

@@ -109,7 +109,7 @@ class ObjectEngine:
         if _dying(live):
             self._predict_anew(item)
             return
-        if live is not None and differ.is_applied(item.obj, live, self.manager):
+        if live is not None and self._as_desired(item, live):
             item.step = Step(item.label, "none", _AS_DESIRED)
             return
         if live is None and item.target.namespace in coming:
@@ -131,12 +131,21 @@ class ObjectEngine:
                 item, "does not exist; nor does its kind yet" if unserved else "its CRD changes with it"
             )
             return
-        if live is None and (predicted.get("metadata") or {}).get("resourceVersion"):
-            live = item.live = self.client.get(item.target.kind, item.target.name, item.target.namespace)
+        if live is None:
+            live = self._look(item, predicted)
             if _dying(live):
                 self._predict_anew(item)
                 return
         item.step = self._step(item, live, predicted, "server")
+
+    def _look(self, item: Item, predicted: Obj) -> Obj | None:
+        """The live state of an item that was not read, if a dry run's answer shows that there is one."""
+        if item.live is None and (predicted.get("metadata") or {}).get("resourceVersion"):
+            item.live = self.client.get(item.target.kind, item.target.name, item.target.namespace)
+        return item.live
+
+    def _as_desired(self, item: Item, live: Obj) -> bool:
+        return differ.is_applied(item.obj, live, self.manager)
 
     def _predict_anew(self, item: Item) -> None:
         item.step = self._step(item, None, item.obj, "local", "is being deleted; once gone, it is created anew")

@@ -17,12 +17,12 @@ from ..._kube.client import Client
 from ..collecting import without_collecting
 from ..items import Item, as_data
 from ..live import Obj, Target
-from ..objects import ObjectEngine
 from ..order import WAVES
 from ..removal import wait_until_gone
 from . import applyset
 from .dispatch import Dispatch
 from .draft import Draft
+from .engine import PolicyEngine
 from .hold import held
 from .outcome import Outcome
 from .unknown import resolve
@@ -66,7 +66,7 @@ def carry_out(client: Client, draft: Draft, intent: PolicyIntent) -> Outcome:
 
 
 def _write(client: Client, dispatch: Dispatch, items: Sequence[Item], intent: PolicyIntent) -> None:
-    engine = ObjectEngine(client, manager=intent.manager, force_conflicts=intent.force_conflicts)
+    engine = PolicyEngine(client, intent)
     waves = [(item.wave, item) for item in items]
     for number in range(WAVES):
         dispatch.each(engine.write, [item for wave, item in waves if wave == number])

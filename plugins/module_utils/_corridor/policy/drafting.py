@@ -21,7 +21,6 @@ from ..._errors import BadInput, Forbidden, NotFound
 from ..._intent.policy import PolicyIntent
 from ..._kube.client import Client
 from ..._kube.kinds import CONFIG_MAP, NAMESPACE, NETWORK_POLICY, SERVICE_ACCOUNT, Kind
-from .. import differ
 from ..collecting import without_collecting
 from ..items import Item, applicable, for_all
 from ..live import Target, read_in_bulk, target
@@ -29,6 +28,7 @@ from ..order import wave
 from ..plan import Step
 from . import removals, served
 from .draft import Draft
+from .former import as_desired
 from .members import Members, key_of
 
 _TOLD = 5
@@ -61,7 +61,8 @@ class _Drafting:
         self.intent = intent
         self.found = Draft()
         self.members: Members | None = None
-        self._listed: set[Kind] = set()
+        of = intent.apply_set
+        self.identity = set_id(of.name, of.namespace) if of else ""
 
     def draft(self) -> Draft:
         items = self._items()
@@ -86,8 +87,6 @@ class _Drafting:
     def _items(self) -> list[Item]:
         """All objects whose kind is served, in the order of writing."""
         kinds, unknown = served.resolve(self.client, (_named(each) for each in self.documents))
-        parent = self.intent.apply_set
-        identity = set_id(parent.name, parent.namespace) if parent else ""
         items: list[Item] = []
         origins: dict[Target, str] = {}
         for each in self.documents:
@@ -102,7 +101,7 @@ class _Drafting:
                     hint="Give the set another name (`apply_set`), or the object.",
                 )
             origins[one] = each.origin
-            items.append(Item(as_member(applicable(each.obj, kind), identity), one))
+            items.append(Item(as_member(applicable(each.obj, kind), self.identity), one))
         self.found.origins = origins
         for name, error in unknown.items():
             labels = [_label(each) for each in self.documents if _named(each) == name]
@@ -219,7 +218,7 @@ class _Drafting:
     def _step(self, item: Item) -> Step:
         if item.live is None:
             return Step(item.label, "create", "does not exist")
-        if differ.is_applied(item.obj, item.live, self.intent.manager):
+        if as_desired(item.obj, item.live, self.intent.manager, self.identity):
             return Step(item.label, "none", "as desired")
         return Step(item.label, "update", "may differ")
 

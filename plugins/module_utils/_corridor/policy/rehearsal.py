@@ -24,11 +24,12 @@ from ..collecting import without_collecting
 from ..guess import guess
 from ..items import OF_ONE_OBJECT, Item, for_all
 from ..live import Target
-from ..objects import ObjectEngine
 from ..plan import Step
 from . import applyset
 from .draft import Draft
 from .elsewhere import Keeper, controller_of, keeper_of
+from .engine import PolicyEngine
+from .former import formers
 from .members import name_of_set
 
 _AS_DESIRED = "as desired"
@@ -49,7 +50,7 @@ class _Rehearsal:
         self.client = client
         self.draft = draft
         self.intent = intent
-        self.engine = ObjectEngine(client, manager=intent.manager, force_conflicts=intent.force_conflicts)
+        self.engine = PolicyEngine(client, intent)
         self.identity = draft.parent.identity if draft.parent else ""
         self._left: dict[Target, Keeper] = {}
         self._of_sets: dict[int, str] = {}
@@ -129,7 +130,8 @@ class _Rehearsal:
             # Nothing is asked for such an object.
             self.engine.predict(item)
             return
-        paths, after = guess(item.obj, live, self.intent.manager)
+        managers = (self.intent.manager, *formers(live, self.intent.manager, self.identity))
+        paths, after = guess(item.obj, live, *managers)
         if not paths:
             item.step = Step(item.label, "none", _AS_DESIRED, predicted_by="local")
             return

@@ -89,14 +89,21 @@ def test_without_leave_to_read_widely_nothing_is() -> None:
     assert client.sent == [] and len(left) == 8
 
 
-def test_a_kind_of_which_far_more_is_there_is_not_read_widely() -> None:
-    wanted = targets(VIRTUAL_SERVICE, 4, 2)
-    client = FakeClient(wanted, remaining=161)
+@pytest.mark.parametrize(
+    ("wanted", "remaining", "read"),
+    [
+        pytest.param(targets(VIRTUAL_SERVICE, 4, 2), 0, True, id="all on the first page"),
+        pytest.param(targets(VIRTUAL_SERVICE, 4, 2), 1, False, id="more than twenty times as many"),
+        pytest.param(targets(VIRTUAL_SERVICE, 4, 10), 300, True, id="twenty times as many, on two pages"),
+        pytest.param(targets(VIRTUAL_SERVICE, 4, 10), 301, False, id="more than that"),
+    ],
+)
+def test_a_kind_of_which_far_more_is_there_is_not_read_widely(wanted: list[Target], remaining: int, read: bool) -> None:
+    client = FakeClient(wanted, remaining=remaining)
     found, left = read_in_bulk(client, wanted, widely=anything)  # type: ignore[arg-type]
-    assert (found, left) == ({}, wanted)
-    client = FakeClient(wanted, remaining=160)
-    found, left = read_in_bulk(client, wanted, widely=anything)  # type: ignore[arg-type]
-    assert (set(found), left) == (set(wanted), [])
+    spaces = {namespace for _kind, namespace in client.sent}
+    assert (spaces == {None}) == read
+    assert {*found, *left} == set(wanted)
 
 
 def test_who_may_not_list_everything_lists_namespaces() -> None:
