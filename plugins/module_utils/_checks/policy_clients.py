@@ -54,41 +54,63 @@ class Group:
 def plaintext(view: View, group: Group, *, proven: bool) -> Iterator[Judged]:
     """Who could be cut. `proven`: evidence counts as an error; without, Prometheus was asked and decides."""
     severity: Severity = "error" if proven else "warning"
-    outside = _outside(view)
+    outside = view.once(Outside)
     yield from _neighbours(view, group, outside, severity)
     yield from _ingresses(view, group, outside, severity)
-    yield from _scraped(view, group, outside, severity)
+    yield from _scraped(group, outside, severity)
     yield from _webhooks(view, group, severity)
-    yield from _others(view, group, outside)
+    yield from _others(group, outside)
     yield from _disabled(view, group)
     yield from hbone(view, group.refusal.cause, group.pods)
 
 
-def _outside(view: View) -> dict[str, list[Obj]]:
-    """Pods without a proxy and not captured, by namespace."""
-    found: dict[str, list[Obj]] = defaultdict(list)
-    for namespace, pods in view.scene.pods.items():
-        for pod in pods:
-            if view.scene.enrolled(pod) == "none" and not view.scene.excused(pod):
-                found[namespace].append(pod)
-    return found
+class Outside:
+    """Pods without a proxy and not captured, looked through once for all policies.
+
+    `pods` by namespace; `forgotten` are those of namespaces that are labelled for the mesh; `strangers` how many others
+    there are of each namespace; `scrapers` and `ingresses` what they are known to be. `proxied`: some ingress
+    controller is in the mesh.
+    """
+
+    def __init__(self, view: View) -> None:
+        self.pods: dict[str, list[Obj]] = defaultdict(list)
+        self.forgotten: list[Obj] = []
+        self.strangers: dict[str, int] = {}
+        self.scrapers: list[Obj] = []
+        self.ingresses: list[Obj] = []
+        self.proxied = False
+        scene = view.scene
+        for namespace, pods in sorted(scene.pods.items()):
+            labelled, ours = scene.mode(namespace) != "none", not _infrastructure(view, namespace)
+            for pod in pods:
+                if scene.enrolled(pod) != "none":
+                    self.proxied = self.proxied or _is_one_of(pod, _INGRESSES)
+                elif not scene.excused(pod):
+                    self._add(namespace, pod, ours, forgotten=labelled and not scene.opted_out(pod))
+
+    def _add(self, namespace: str, pod: Obj, ours: bool, *, forgotten: bool) -> None:
+        if _is_one_of(pod, _SCRAPERS):
+            self.scrapers.append(pod)
+        if _is_one_of(pod, _INGRESSES):
+            self.ingresses.append(pod)
+        if not ours:
+            return
+        self.pods[namespace].append(pod)
+        if forgotten:
+            self.forgotten.append(pod)
+        else:
+            self.strangers[namespace] = self.strangers.get(namespace, 0) + 1
 
 
 def _infrastructure(view: View, namespace: str) -> bool:
     return namespace == view.scene.root or namespace.startswith(_INFRASTRUCTURE)
 
 
-def _neighbours(view: View, group: Group, outside: dict[str, list[Obj]], severity: Severity) -> Iterator[Judged]:
+def _neighbours(view: View, group: Group, outside: Outside, severity: Severity) -> Iterator[Judged]:
     """Pods that ought to be in the mesh and are not: beside the refusing ones, or in other namespaces of the mesh."""
-    beside = [pod for namespace in group.spaces for pod in outside.get(namespace, ())]
-    labelled = [
-        pod
-        for namespace, pods in sorted(outside.items())
-        if namespace not in group.spaces and view.scene.mode(namespace) != "none"
-        for pod in pods
-        if not view.scene.opted_out(pod)
-    ]
-    lost = [pod for pod in (*beside, *labelled) if not _infrastructure(view, namespace_of(pod))]
+    spaces = group.spaces
+    lost = [pod for namespace in spaces for pod in outside.pods.get(namespace, ())]
+    lost += [pod for pod in outside.forgotten if namespace_of(pod) not in spaces]
     if not lost:
         return
     workloads = Counter(workload_of(pod) for pod in lost)
@@ -102,16 +124,10 @@ def _neighbours(view: View, group: Group, outside: dict[str, list[Obj]], severit
     )
 
 
-def _ingresses(view: View, group: Group, outside: dict[str, list[Obj]], severity: Severity) -> Iterator[Judged]:
+def _ingresses(view: View, group: Group, outside: Outside, severity: Severity) -> Iterator[Judged]:
     """Ingress objects that lead to the refusing pods, by a controller without a proxy."""
-    controllers = [pod for pods in outside.values() for pod in pods if _is_one_of(pod, _INGRESSES)]
-    proxied = [
-        pod
-        for pods in view.scene.pods.values()
-        for pod in pods
-        if view.scene.enrolled(pod) != "none" and _is_one_of(pod, _INGRESSES)
-    ]
-    if proxied and not controllers:
+    controllers = outside.ingresses
+    if outside.proxied and not controllers:
         return
     services = _services(view, group)
     led = []
@@ -153,7 +169,7 @@ def _webhooks(view: View, group: Group, severity: Severity) -> Iterator[Judged]:
     """Admission webhooks behind which the refusing pods stand: the API server has no proxy."""
     services = _services(view, group)
     called = []
-    for configuration in (*view.scene.all(VALIDATING), *view.scene.all(MUTATING)):
+    for configuration in (*view.scene.all(VALIDATING), *view.scene.all(MUTATING)) if services else ():
         for hook in configuration.get("webhooks") or ():
             service = dig(hook, "clientConfig", "service") or {}
             key = (str(service.get("namespace")), str(service.get("name")))
@@ -180,10 +196,9 @@ def _covered(view: View, group: Group, key: tuple[str, str], port: int) -> bool:
     return group.refusal.ports is None and not group.refusal.exempt
 
 
-def _scraped(view: View, group: Group, outside: dict[str, list[Obj]], severity: Severity) -> Iterator[Judged]:
+def _scraped(group: Group, outside: Outside, severity: Severity) -> Iterator[Judged]:
     """Pods that ask to be scraped on a port of their own, and a Prometheus without a proxy."""
-    scrapers = [pod for pods in outside.values() for pod in pods if _is_one_of(pod, _SCRAPERS)]
-    if not scrapers:
+    if not outside.scrapers:
         return
     scraped = [pod for pod in group.pods if (port := _scrape_port(pod)) is not None and group.refusal.covers(port)]
     if not scraped:
@@ -191,7 +206,7 @@ def _scraped(view: View, group: Group, outside: dict[str, list[Obj]], severity: 
     yield Judged(
         "scrape-outside",
         group.refusal.cause,
-        f"would cut {some(sorted({workload_of(pod) for pod in scrapers}))} off the metrics of "
+        f"would cut {some(sorted({workload_of(pod) for pod in outside.scrapers}))} off the metrics of "
         f"{some(sorted({workload_of(pod) for pod in scraped}))}: it has no proxy, and sends no mTLS",
         f"Enroll the namespace of Prometheus, or {_EXEMPT}",
         severity,
@@ -212,14 +227,9 @@ def _is_one_of(pod: Obj, names: tuple[str, ...]) -> bool:
     return any(str(labels.get(key, "")).startswith(names) for key in _APP)
 
 
-def _others(view: View, group: Group, outside: dict[str, list[Obj]]) -> Iterator[Judged]:
-    counts = {}
-    for namespace, pods in outside.items():
-        if namespace in group.spaces or _infrastructure(view, namespace):
-            continue
-        left = [pod for pod in pods if view.scene.mode(namespace) == "none" or view.scene.opted_out(pod)]
-        if left:
-            counts[namespace] = len(left)
+def _others(group: Group, outside: Outside) -> Iterator[Judged]:
+    spaces = group.spaces
+    counts = {namespace: count for namespace, count in outside.strangers.items() if namespace not in spaces}
     if counts:
         named = [f"{namespace} ({count})" for namespace, count in sorted(counts.items())]
         yield Judged(
@@ -233,16 +243,22 @@ def _others(view: View, group: Group, outside: dict[str, list[Obj]]) -> Iterator
 
 def _disabled(view: View, group: Group) -> Iterator[Judged]:
     """DestinationRules that tell clients with a sidecar to send plain text to the refusing workloads."""
-    services = _services(view, group)
-    hosts = {full(name, namespace): (namespace, name) for namespace, name in services}
-    for rule in view.scene.all(DESTINATION_RULE):
-        if not disables(rule):
-            continue
-        host = full(str(dig(rule, "spec", "host") or ""), namespace_of(rule))
-        if named := service_of(host):
-            host = full(named[1], named[0])
+    rules = view.once(_plain_rules)
+    hosts = [full(name, namespace) for namespace, name in _services(view, group)] if rules else []
+    for host, rule in rules:
         if any(matches(host, one) for one in hosts):
             yield disabled(view, group.refusal.cause, rule, group.refusal.cause)
+
+
+def _plain_rules(view: View) -> list[tuple[str, Obj]]:
+    """The DestinationRules that say DISABLE, by host."""
+    found = []
+    for rule in view.scene.all(DESTINATION_RULE):
+        if disables(rule):
+            host = full(str(dig(rule, "spec", "host") or ""), namespace_of(rule))
+            named = service_of(host)
+            found.append((full(named[1], named[0]) if named else host, rule))
+    return found
 
 
 def disables(rule: Obj) -> bool:

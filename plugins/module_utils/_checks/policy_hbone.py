@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -55,14 +56,17 @@ def network_policy(view: View, obj: Obj) -> Iterator[Judged]:
 
 def _blocking(view: View, pod: Obj) -> Obj | None:
     """A NetworkPolicy for this pod, where none of all that are lets in port 15008."""
-    mine = [
-        policy
-        for policy in view.scene.all(NETWORK_POLICY)
-        if namespace_of(policy) == namespace_of(pod) and _selects(policy, pod)
-    ]
+    mine = [policy for policy in view.once(_by_namespace).get(namespace_of(pod), ()) if _selects(policy, pod)]
     if any(_lets_in(rule) for policy in mine for rule in dig(policy, "spec", "ingress") or ()):
         return None
     return mine[0] if mine else None
+
+
+def _by_namespace(view: View) -> dict[str, list[Obj]]:
+    found: dict[str, list[Obj]] = defaultdict(list)
+    for policy in view.scene.all(NETWORK_POLICY):
+        found[namespace_of(policy)].append(policy)
+    return found
 
 
 def _selects(policy: Obj, pod: Obj) -> bool:

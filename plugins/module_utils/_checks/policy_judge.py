@@ -142,7 +142,7 @@ def _against_strict(view: View, obj: Obj) -> Iterator[Judged]:
     service = view.scene.get(SERVICE, *named) if named else None
     if service is None:
         return
-    refusals = Refusals(view)
+    refusals = view.once(Refusals)
     for pod in view.scene.selected(named[0], dig(service, "spec", "selector") or {"": ""}) if named else ():
         if view.scene.enrolled(pod) in ("sidecar", "ambient"):
             refusal = refusals.of(pod)

@@ -77,7 +77,7 @@ class Lockout:
 
     def __init__(self, before: View, after: View, touched: Sequence[Obj]) -> None:
         self.before, self.after, self.touched = before, after, touched
-        self.was, self.will = Refusals(before), Refusals(after)
+        self.was, self.will = before.once(Refusals), after.once(Refusals)
         self.strict: dict[str, Group] = {}
         self.identity: dict[str, Group] = {}
         self.nobody: dict[str, tuple[Obj, list[Obj]]] = {}

@@ -52,6 +52,7 @@ class Refusals:
         self.mesh: Obj | None = None
         self.spaces: dict[str, Obj] = {}
         self.workloads: dict[str, list[Obj]] = defaultdict(list)
+        self._allowing: dict[int, list[Obj]] = {}
         for policy in sorted(view.scene.all(PEER_AUTHENTICATION), key=_age):
             namespace = namespace_of(policy)
             if selector(policy):
@@ -90,7 +91,10 @@ class Refusals:
 
     def allowing(self, pod: Obj) -> list[Obj]:
         """The ALLOW policies that are for this pod."""
-        return list(_for(self.view.allowing, self.view.scene.root, pod))
+        found = self._allowing.get(id(pod))
+        if found is None:
+            found = self._allowing[id(pod)] = list(_for(self.view.allowing, self.view.scene.root, pod))
+        return found
 
     def denied_to_all(self, pod: Obj) -> Obj | None:
         """The policy by which nobody at all is admitted to this pod, None when somebody may be."""

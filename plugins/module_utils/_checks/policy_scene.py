@@ -100,6 +100,8 @@ class Scene:
         self.objects = objects
         self.root = root
         self.partial = dict(partial or {})
+        # By identity: the scene holds the pods for as long as it lives.
+        self._enrolled: dict[int, Mode] = {}
         self._selected: dict[tuple[str, frozenset[tuple[str, str]]], list[Obj]] = {}
 
     @classmethod
@@ -170,15 +172,10 @@ class Scene:
 
     def enrolled(self, pod: Obj) -> Mode:
         """What the pod runs with now: captured pods carry ambient's annotation, those with a proxy the injector's."""
-        labels, annotations = labels_of(pod), annotations_of(pod)
-        if labels.get(_MANAGED) or labels.get(GATEWAY_NAME) or "gateway" in annotations.get(_TEMPLATES, ""):
-            return "gateway"
-        if str(labels.get("istio", "")).endswith("gateway"):
-            # As istioctl installs its gateways: with a proxy that nobody injected.
-            return "gateway"
-        if annotations.get(_STATUS):
-            return "sidecar"
-        return "ambient" if annotations.get(_REDIRECTION) == "enabled" else "none"
+        found = self._enrolled.get(id(pod))
+        if found is None:
+            found = self._enrolled[id(pod)] = _enrolled(pod)
+        return found
 
     def meant(self, pod: Obj) -> Mode:
         """As `enrolled`, but a pod of an ambient namespace that is about to be captured counts as captured."""
@@ -262,6 +259,18 @@ class Scene:
             if selector:
                 found[namespace_of(service)].append((list(selector.items()), service))
         return found
+
+
+def _enrolled(pod: Obj) -> Mode:
+    labels, annotations = labels_of(pod), annotations_of(pod)
+    if labels.get(_MANAGED) or labels.get(GATEWAY_NAME) or "gateway" in annotations.get(_TEMPLATES, ""):
+        return "gateway"
+    if str(labels.get("istio", "")).endswith("gateway"):
+        # As istioctl installs its gateways: with a proxy that nobody injected.
+        return "gateway"
+    if annotations.get(_STATUS):
+        return "sidecar"
+    return "ambient" if annotations.get(_REDIRECTION) == "enabled" else "none"
 
 
 def _ready(pod: Obj) -> bool:

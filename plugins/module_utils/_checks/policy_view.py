@@ -9,13 +9,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from .policy_hosts import Hosts, Rules, full
 from .policy_scene import AUTHORIZATION, HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Key, Scene
 from .snapshot import Obj, dig, namespace_of
+
+T = TypeVar("T")
 
 MESH = "mesh"
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
@@ -26,6 +28,14 @@ class View:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self._made: dict[Any, Any] = {}
+
+    def once(self, make: Callable[[View], T]) -> T:
+        """What `make` makes of this view, made once."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: T = self._made[make]
+        return found
 
     @cached_property
     def hosts(self) -> Hosts:

@@ -27,7 +27,6 @@ from ..._intent.policy import PolicyIntent
 from ..._kube import kinds
 from ..._kube.client import Client
 from ..items import Item
-from . import prometheus
 from .draft import Draft
 from .findings import Finding
 from .scene import Unread, predicted, scenes
@@ -158,6 +157,9 @@ class _Guards:
         seen: list[Seen] | None = None
         failed: list[Finding] = []
         if self.intent.prometheus is not None and (namespaces := lockout.namespaces):
+            # Compiled only where it is given.
+            from . import prometheus
+
             try:
                 seen = prometheus.clients(self.intent.prometheus, namespaces)
             except ToolError as error:
