@@ -10,11 +10,13 @@ The module gets `src` as texts, all else as it was given. Its documentation is t
 from __future__ import annotations
 
 import datetime
+import gc
 import glob
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleError
@@ -31,6 +33,8 @@ _TEMPLATE_SUFFIX = ".j2"
 _MAGIC = "*?["
 _VAULT = b"$ANSIBLE_VAULT;"
 _LONGEST_REASON = 500
+# Objects made: without this the collector looks after each 700.
+_COLLECT_AFTER = 50_000
 # In errors of Jinja: what it met instead of what it expected; quoted names, which are told, and values, which are not.
 _GOT = re.compile(r", got '.*'$")
 _CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
@@ -65,7 +69,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 return {**result, "failed": True, "msg": str(error)}
             args["template"] = []
         wrap_async = self._task.async_val and not self._connection.has_native_async
-        result.update(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async))
+        with _collecting_seldom():
+            result.update(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async))
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
@@ -209,6 +214,23 @@ def _as_list(given: Any) -> list[Any]:
     if given is None or given == "":
         return []
     return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Garbage is collected seldom within, and what was there before is left out.
+
+    To pack a module, Ansible parses all files that it is made of. The collector would walk all of Ansible again and
+    again meanwhile, which takes as long as all else.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _below(shown: str, folder: str, suffixes: tuple[str, ...]) -> Iterator[Found]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,12 @@ def test_templates_are_paths_or_paths_with_vars(tmp_path: Path, given: Any) -> N
 )
 def test_why_a_template_failed_is_told_without_its_text_or_values(error: Exception, expected: str) -> None:
     assert mesh_policy._why(error, "p: sesame {{ x | to_number }}\n") == expected
+
+
+def test_the_collector_is_as_it_was_afterwards() -> None:
+    before = gc.get_threshold()
+    with pytest.raises(ValueError, match="of the module"), mesh_policy._collecting_seldom():
+        assert gc.get_threshold()[0] > before[0]
+        raise ValueError("of the module")
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
