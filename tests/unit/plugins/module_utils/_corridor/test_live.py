@@ -92,8 +92,8 @@ def test_without_leave_to_read_widely_nothing_is() -> None:
 @pytest.mark.parametrize(
     ("wanted", "remaining", "read"),
     [
-        pytest.param(targets(VIRTUAL_SERVICE, 4, 2), 0, True, id="all on the first page"),
-        pytest.param(targets(VIRTUAL_SERVICE, 4, 2), 1, False, id="more than twenty times as many"),
+        pytest.param(targets(VIRTUAL_SERVICE, 4, 3), 0, True, id="all on the first page"),
+        pytest.param(targets(VIRTUAL_SERVICE, 4, 3), 1, False, id="more than twenty times as many"),
         pytest.param(targets(VIRTUAL_SERVICE, 4, 10), 300, True, id="twenty times as many, on two pages"),
         pytest.param(targets(VIRTUAL_SERVICE, 4, 10), 301, False, id="more than that"),
     ],

@@ -21,7 +21,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._intent.policy im
 Obj = dict[str, Any]
 SHOP = PolicyIntent(apply_set=ApplySetName("shop", "home")).manager
 ID = set_id("shop", "home")
-OWNED = {"f:data": {"f:a": {}}}
+OWNED: Obj = {"f:data": {"f:a": {}}}
 
 
 def live(*managers: str, operation: str = "Apply", label: str = "", **entry: str) -> Obj:
