@@ -312,3 +312,24 @@ def test_a_playbook_tells_what_was_written_and_what_is_back(policy: Policy) -> N
     assert (back.failed, back.result["changed"], back.result["not_returned"]) == (1, False, [])
     assert len(back.result["returned"]) == 5
     assert values(client_of(policy.cluster), namespace) == {f"c-00{number}": "2" for number in range(4)}
+
+
+def test_what_is_written_but_not_accepted_goes_back(policy: Policy) -> None:
+    """The whole set was written, and what it no longer has is gone; then nobody takes its Gateway."""
+    namespace, client = policy.namespace("ambient"), client_of(policy.cluster)
+    same: dict[str, Any] = {"apply_set": "shop", "namespace": namespace, "prune": True, "semantic_guard": "accept"}
+    carried(client, [config_map(namespace, "old"), config_map(namespace, "kept")], apply_set=("shop", namespace))
+    before = state(client, namespace)
+    gateway: Obj = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "g", "namespace": namespace},
+        "spec": {"gatewayClassName": "missing", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+    }
+    run = policy(definitions=[config_map(namespace, "kept", "2"), gateway], on_error="return", wait_timeout=6, **same)
+    assert run.failed == 1
+    assert f"Gateway {namespace}/g" in run.result["msg"]
+    assert "What was written was taken back: all 3 objects (1 of them not wholly as they were)." in run.result["msg"]
+    assert [entry["object"] for entry in run.result["not_returned"]] == [f"ConfigMap {namespace}/old"]
+    assert client.list(kinds.GATEWAY, namespace) == []
+    assert state(client, namespace) == before
