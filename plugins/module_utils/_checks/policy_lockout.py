@@ -46,13 +46,11 @@ class Client:
         return f"{who} to {self.to_namespace}/{self.to_workload} ({self.count:.0f} in all)"
 
 
-def scope_of(view: View, policies: Iterable[Obj]) -> set[str] | None:
-    """The namespaces for which these policies may matter; None for all of the mesh."""
+def scope_of(root: str, policies: Iterable[Obj]) -> set[str] | None:
+    """The namespaces for which these policies may matter; None for all of the mesh. `root`: the root namespace."""
     found = set()
     for policy in policies:
-        if namespace_of(policy) == view.scene.root and not (
-            kind_of(policy) == PEER_AUTHENTICATION and selector(policy)
-        ):
+        if namespace_of(policy) == root and not (kind_of(policy) == PEER_AUTHENTICATION and selector(policy)):
             return None
         found.add(namespace_of(policy))
     return found
@@ -82,7 +80,7 @@ class Lockout:
         self.identity: dict[str, Group] = {}
         self.nobody: dict[str, tuple[Obj, list[Obj]]] = {}
         self.narrowed: list[Obj] = []
-        scope = scope_of(after, touched)
+        scope = scope_of(after.scene.root, touched)
         by_who = any(kind_of(policy) == AUTHORIZATION for policy in touched)
         for namespace in sorted(after.scene.pods if scope is None else scope):
             for pod in after.scene.pods.get(namespace, ()):
@@ -91,6 +89,11 @@ class Lockout:
                     self._mtls(pod)
                 if mode != "none" and by_who:
                     self._admission(pod, mode)
+
+    @property
+    def anybody(self) -> bool:
+        """Whether some workload is about to refuse somebody, so that it matters who is there."""
+        return bool(self.strict or self.identity or self.nobody or self.narrowed)
 
     @property
     def namespaces(self) -> set[str]:

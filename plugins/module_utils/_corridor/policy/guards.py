@@ -29,8 +29,8 @@ from ..._kube.client import Client
 from ..items import Item
 from .draft import Draft
 from .findings import Finding
-from .scene import Unread, predicted, scenes
-from .wanted import NAMED_BY, kind_of_item, wanted_for
+from .scene import Scenes, Unread, predicted, scenes
+from .wanted import NAMED_BY, kind_of_item, wanted_for, wanted_for_clients
 
 # So many warnings of a rule are told one by one.
 _WARNINGS = 10
@@ -65,8 +65,9 @@ class _Guards:
         before, after = View(found.before), View(found.after)
         judged = [*self._judged(before, after)]
         told = [_finding(one) for one in _once(self._elsewhere(judged))]
+        if self.locking:
+            told += self._lockout(found, before, after)
         told += _unread(found.unread)
-        told += self._lockout(before, after)
         return _fewer(sorted(told, key=lambda one: one.severity != "error"))
 
     def _touched(self) -> Iterator[Obj]:
@@ -150,10 +151,13 @@ class _Guards:
 
     # -- lock-out -------------------------------------------------------------------------------------------------
 
-    def _lockout(self, before: View, after: View) -> list[Finding]:
-        if not self.locking:
-            return []
+    def _lockout(self, found: Scenes, before: View, after: View) -> list[Finding]:
         lockout = Lockout(before, after, self.locking)
+        if lockout.anybody:
+            wanted = wanted_for_clients(self.locking)
+            more = scenes(self.client, self.draft, wanted, root=self.intent.istio_namespace, known=found)
+            lockout.after = View(more.after)
+            found.unread = more.unread
         seen: list[Seen] | None = None
         failed: list[Finding] = []
         if self.intent.prometheus is not None and (namespaces := lockout.namespaces):

@@ -78,18 +78,27 @@ class Scenes:
     unread: list[Unread]
 
 
-def scenes(client: Client, draft: Draft, wanted: Wanted, *, root: str) -> Scenes:
-    """Read what is wanted, and lay the draft over it. Raises Unreachable or Unauthorized, all else is in `unread`."""
+def scenes(client: Client, draft: Draft, wanted: Wanted, *, root: str, known: Scenes | None = None) -> Scenes:
+    """Read what is wanted and not `known` yet, and lay the draft over it all.
+
+    Raises Unreachable or Unauthorized; what else keeps something from being read is in `unread`.
+    """
+    objects: dict[str, Mapping[Key, Obj]] = {}
+    partial: dict[str, frozenset[str]] = {}
+    unread: list[Unread] = []
+    if known is not None:
+        objects, partial, unread = {**known.before.objects}, dict(known.before.partial), list(known.unread)
+        wanted = Wanted(wanted.kinds - set(objects), wanted.spaces, wanted.everywhere)
+        if scene.POD in objects and (scene.POD not in partial or not wanted.everywhere):
+            wanted.spaces, wanted.everywhere = set(), False
     home = {item.target.namespace for item in (*draft.items, *draft.removals) if item.target.namespace} | {root}
     with without_collecting():
         found = client.many(lambda read: read(), _reads(client, wanted, sorted(home)))
-    objects: dict[str, dict[Key, Obj]] = {}
-    partial: dict[str, frozenset[str]] = {}
-    unread: list[Unread] = []
     for one in found:
         unread += one.unread
         if one.items is None:
             continue
+        partial.pop(one.kind, None)
         objects[one.kind] = {(namespace_of(obj), name_of(obj)): obj for obj in one.items}
         if one.namespaces is not None:
             partial[one.kind] = one.namespaces

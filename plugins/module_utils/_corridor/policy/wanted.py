@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ..._checks import policy_scene as scene
 from ..._checks.policy_clients import disables
+from ..._checks.policy_lockout import scope_of
 from ..._checks.policy_scene import USE_WAYPOINT, kind_of
 from ..._checks.policy_view import selector, targets
 from ..._checks.snapshot import Obj, dig, labels_of, namespace_of
@@ -78,7 +79,8 @@ def wanted_for(intent: PolicyIntent, written: Sequence[Obj], naming: Iterable[It
             wanted.want(scene.PEER_AUTHENTICATION, scene.SERVICE)
             wanted.spaces.add(_home(obj))
     if locking:
-        _for_lockout(wanted, locking)
+        wanted.want(scene.AUTHORIZATION, scene.PEER_AUTHENTICATION)
+        _pods_of(wanted, scope_of(intent.istio_namespace, locking))
     if wanted.anything:
         wanted.want(scene.NAMESPACE)
     return wanted
@@ -133,11 +135,10 @@ def _for_names(wanted: Wanted, item: Item) -> None:
     wanted.want(*_ROUTING, scene.DESTINATION_RULE, scene.ISTIO_GATEWAY, scene.VIRTUAL_SERVICE, scene.REFERENCE_GRANT)
 
 
-def _for_lockout(wanted: Wanted, policies: Iterable[Obj]) -> None:
-    wanted.everywhere = True
+def wanted_for_clients(locking: Iterable[Obj]) -> Wanted:
+    """What tells who would lose traffic: to be read only where some workload is about to refuse somebody."""
+    wanted = Wanted(everywhere=True)
     wanted.want(
-        scene.AUTHORIZATION,
-        scene.PEER_AUTHENTICATION,
         scene.SERVICE,
         scene.DESTINATION_RULE,
         scene.EXCUSED_POD,
@@ -146,8 +147,16 @@ def _for_lockout(wanted: Wanted, policies: Iterable[Obj]) -> None:
         scene.INGRESS,
         scene.NETWORK_POLICY,
     )
-    if any(kind_of(policy) == scene.AUTHORIZATION for policy in policies):
+    if any(kind_of(policy) == scene.AUTHORIZATION for policy in locking):
         wanted.want(scene.VIRTUAL_SERVICE, scene.ISTIO_GATEWAY, scene.GATEWAY, *scene.ROUTES)
+    return wanted
+
+
+def _pods_of(wanted: Wanted, namespaces: set[str] | None) -> None:
+    if namespaces is None:
+        wanted.everywhere = True
+    else:
+        wanted.spaces |= namespaces
 
 
 def _home(rule: Obj) -> str:

@@ -192,6 +192,17 @@ def test_many_namespaces_cost_few_reads() -> None:
     assert len(cluster.listed) < 25, "a LIST or two of each kind"
 
 
+def test_clients_are_looked_for_only_where_somebody_may_lose() -> None:
+    nobody = Cluster(space("shop", AMBIENT), service())
+    assert findings(nobody, draft(peer())) == []
+    assert {"pods in shop", "peerauthentications"} <= set(nobody.listed)
+    assert not {"pods", "ingresses", "networkpolicies"} & set(nobody.listed)
+    somebody = Cluster(space("shop", AMBIENT), service(), pod(mode="ambient"))
+    assert findings(somebody, draft(peer())) == []
+    assert {"pods", "ingresses", "networkpolicies"} <= set(somebody.listed)
+    assert somebody.listed.count("services") == 1, "what was read is not read again"
+
+
 def test_few_namespaces_are_read_one_by_one() -> None:
     cluster = Cluster(space("shop"), pod())
     findings(cluster, draft(rule(subsets=[subset("v1")]), service()))
