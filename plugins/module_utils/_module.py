@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from ._kube.connection import HAS_KUBERNETES, KUBERNETES_IMPORT_ERROR
 
 # Results travel through Ansible's pipes, logs and databases: what a failed run attaches stays readable.
 _LONGEST_MESSAGE = 8_000
+# Objects made between two looks of the garbage collector.
+_COLLECT_AFTER = 20_000
 
 # What is told of an option that holds objects: so many of them by name, the rest by number.
 _TOLD = 20
@@ -36,6 +39,9 @@ def run_module(module: AnsibleModule, walk: Walk) -> None:
     if not HAS_KUBERNETES:
         module.fail_json(msg=missing_required_lib("kubernetes"), exception=KUBERNETES_IMPORT_ERROR)
     started = time.monotonic()
+    # What is loaded by now stays; the collector need not walk it again whenever some hundred objects are read.
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     try:
         result = walk(module)
     except MeshError as error:
