@@ -129,7 +129,8 @@ def test_objects_come_from_wherever_ansible_finds_files(offline_playbook: Playbo
     assert [obj["spec"]["hosts"] for obj in found[4]["manifests"]] == [["reviews"], ["ratings"]]
     files = project / "files"
     said = [answer["msg"] for answer in found[at + 5 :]]
-    assert said[0].startswith(f"`src`: nothing.yaml does not exist on the controller. Searched: {files}/nothing.yaml")
+    assert said[0].startswith("`src`: nothing.yaml does not exist on the controller. Searched: ")
+    assert f"{files}/nothing.yaml, {project}/nothing.yaml" in said[0]
     assert said[1].startswith("`src`: nothing/*.yaml matches nothing on the controller. Searched: ")
     assert said[2] == f"`src`: the folder {files}/empty holds no file *.yml, *.yaml, *.json."
     assert "templates/broken.yaml.j2 cannot be rendered: 'nothing_of_that_name' is undefined" in said[3]
