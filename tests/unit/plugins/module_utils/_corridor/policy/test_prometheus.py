@@ -18,21 +18,12 @@ from ansible_collections.meshwright.istio.plugins.module_utils._corridor.policy.
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput, ToolError
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.policy import Prometheus
 
-# Labels as ztunnel wrote them of a client without a proxy and of one in the mesh, less what is not asked for.
-PLAIN = {
-    "source_workload": "client",
-    "source_workload_namespace": "plain",
-    "source_principal": "unknown",
-    "destination_workload": "echo-v1",
-    "destination_workload_namespace": "amb",
-    "connection_security_policy": "unknown",
-}
-MESH = {
-    **PLAIN,
-    "source_workload_namespace": "amb",
-    "source_principal": "spiffe://cluster.local/ns/amb/sa/client",
-    "connection_security_policy": "mutual_tls",
-}
+from tests.conftest import ROOT
+
+# What a genuine ztunnel counted of a client without a proxy, and of one in the mesh.
+_RECORDED = json.loads((ROOT / "tests" / "fixtures" / "policy" / "guards-recorded.json").read_text(encoding="utf-8"))
+SEEN = {entry["labels"]["connection_security_policy"]: entry["labels"] for entry in _RECORDED["metrics"]}
+PLAIN, MESH = SEEN["unknown"], SEEN["mutual_tls"]
 Answer = tuple[int, Any]
 
 
@@ -96,7 +87,7 @@ def test_who_was_seen(fake: Fake) -> None:
         for one in found
     ] == [
         ("plain", "client", "", "amb", "echo-v1", 12.4, False),
-        ("amb", "client", "client", "amb", "echo-v1", 3.0, True),
+        ("amb", "client", "client", "amb", "echo-v2", 3.0, True),
     ]
     assert [path for path, _headers, _query in fake.asked] == ["/api/v1/query"] * 2
     assert all(headers["Authorization"] == "Bearer secret" for _path, headers, _query in fake.asked)
