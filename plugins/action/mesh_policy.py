@@ -263,7 +263,7 @@ def _about(found: Found) -> dict[str, Any]:
 def _reason(error: BaseException) -> str:
     """The error in a line or two, without the lines of the file that Ansible would show with it."""
     said = str(getattr(error, "message", None) or error)
-    return said.split("\n\n")[0].strip()[:_LONGEST_REASON]
+    return said.partition("\n\n")[0].strip()[:_LONGEST_REASON]
 
 
 def _why(error: Exception, template: str) -> str:
