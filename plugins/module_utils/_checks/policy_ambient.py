@@ -18,12 +18,14 @@ from .policy_identities import admits, spares, takes_identity
 from .policy_model import Judged, some
 from .policy_scene import (
     AUTHORIZATION,
+    ENVOY_FILTER,
     GATEWAY,
     GATEWAY_NAME,
     NAMESPACE,
     PEER_AUTHENTICATION,
     REQUEST_AUTHENTICATION,
     TELEMETRY,
+    WASM_PLUGIN,
     kind_of,
 )
 from .policy_view import View, action, selector, targets
@@ -82,6 +84,8 @@ def policy(view: View, obj: Obj) -> Iterator[Judged]:
                 _MAKE,
                 "warning",
             )
+    elif kind in (ENVOY_FILTER, WASM_PLUGIN):
+        yield from _filter(view, obj)
     elif kind == PEER_AUTHENTICATION:
         yield from _disable(view, obj)
 
@@ -95,6 +99,22 @@ def _telemetry_is_lost(view: View, obj: Obj) -> bool:
         return True
     return scene.knows(GATEWAY) and not any(
         namespace_of(gateway) == namespace and scene.is_waypoint(gateway) for gateway in scene.all(GATEWAY)
+    )
+
+
+def _filter(view: View, obj: Obj) -> Iterator[Judged]:
+    """What is built into a proxy's filters: ztunnel has none. Without a selector it may be for others beside them."""
+    if namespace_of(obj) == view.scene.root or not ambient_in_scope(view, obj):
+        return
+    patches = dig(obj, "spec", "configPatches") or ()
+    if patches and all(dig(patch, "match", "context") == "GATEWAY" for patch in patches):
+        return
+    yield Judged(
+        "filter-on-ambient",
+        obj,
+        f"has no effect on {_who(view, obj)}: ztunnel takes no filters. What it is to limit or check passes",
+        _MAKE,
+        "error" if selector(obj) else "warning",
     )
 
 

@@ -113,6 +113,12 @@ RULES: dict[str, Rule] = {
     "telemetry-on-ambient": _semantic(
         _WARNING, "A Telemetry for ambient workloads, by selector: without effect.", "A waypoint and targetRefs."
     ),
+    "filter-on-ambient": _semantic(
+        _BOTH,
+        "An EnvoyFilter or WasmPlugin for ambient workloads: without effect, so what it limits or checks passes. A "
+        "warning without a selector.",
+        "A waypoint and targetRefs.",
+    ),
     "disable-on-ambient": _semantic(
         _ERROR, "PeerAuthentication DISABLE for ambient workloads: ztunnel ignores it.", "PERMISSIVE."
     ),

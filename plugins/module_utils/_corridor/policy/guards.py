@@ -12,7 +12,6 @@ what the draft touches, or what names something that it takes away. docs/policy-
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..._checks.policy_judge import REFERRING, judge, references
@@ -32,8 +31,8 @@ from .findings import Finding
 from .scene import Scenes, Unread, predicted, scenes
 from .wanted import NAMED_BY, kind_of_item, wanted_for, wanted_for_clients
 
-# So many warnings of a rule are told one by one.
-_WARNINGS = 10
+# So many findings of a rule are told one by one.
+_MOST = {"error": 50, "warning": 10}
 _MULTICLUSTER = "istio/multiCluster=true"
 
 
@@ -172,18 +171,17 @@ class _Guards:
 
 
 def _fewer(found: list[Finding]) -> list[Finding]:
-    """All errors, and of each rule's warnings the first ones; the others are counted."""
+    """Of each rule the first errors and warnings; the others are counted."""
     kept: list[Finding] = []
-    counts: Counter[str] = Counter()
+    groups: dict[tuple[str, str], list[Finding]] = {}
     for one in found:
-        counts[one.rule] += one.severity == "warning"
-        if one.severity == "error" or counts[one.rule] <= _WARNINGS:
-            kept.append(one)
-    for rule, count in counts.items():
-        if count > _WARNINGS:
-            first = next(one for one in kept if one.rule == rule and one.severity == "warning")
-            told = f"{count - _WARNINGS} more objects have the same as {first.target}."
-            kept.append(Finding(first.guard, rule, "and more", told, first.hint, "warning"))
+        groups.setdefault((one.severity, one.rule), []).append(one)
+    for group in groups.values():
+        first, most = group[0], _MOST[group[0].severity]
+        kept += group[:most]
+        if len(group) > most:
+            told = f"{len(group) - most} more objects have the same as {first.target}."
+            kept.append(Finding(first.guard, first.rule, "and more", told, first.hint, first.severity))
     return kept
 
 

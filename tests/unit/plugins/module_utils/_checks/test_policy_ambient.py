@@ -146,6 +146,28 @@ def test_a_namespace_without_pods_says_nothing_of_a_selector() -> None:
     assert told(found(policy, SHOP, pod())) == ["selects-nothing warning"]
 
 
+def envoy_filter(namespace: str = "shop", context: str = "SIDECAR_INBOUND", **spec: Any) -> Obj:
+    patches = [{"applyTo": "HTTP_FILTER", "match": {"context": context}}]
+    return obj("networking.istio.io/v1alpha3", "EnvoyFilter", "limit", namespace, {"configPatches": patches, **spec})
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (envoy_filter(workloadSelector={"labels": {"app": "reviews"}}), ["filter-on-ambient error"]),
+        (envoy_filter(), ["filter-on-ambient warning"]),
+        (envoy_filter(context="GATEWAY"), []),
+        (envoy_filter("istio-system"), []),
+        (envoy_filter(targetRefs=[{"kind": "Service", "name": "gone"}]), ["unknown-target error"]),
+        (obj("extensions.istio.io/v1alpha1", "WasmPlugin", "w", spec={"selector": app()}), ["filter-on-ambient error"]),
+    ],
+)
+def test_filters(policy: Obj, expected: list[str]) -> None:
+    assert told(found(policy, SHOP, pod(mode="ambient"))) == expected
+    if "targetRefs" not in policy["spec"]:
+        assert told(found(policy, space("shop", SIDECAR), pod(mode="sidecar"))) == []
+
+
 def test_telemetry_is_a_waypoints_too() -> None:
     telemetry = obj("telemetry.istio.io/v1", "Telemetry", "t", spec={"accessLogging": [{}]})
     chosen = obj("telemetry.istio.io/v1", "Telemetry", "t", spec={"accessLogging": [{}], "selector": app()})

@@ -287,8 +287,10 @@ def test_many_warnings_of_a_rule_are_counted() -> None:
     found = findings(Cluster(*map(space, names), *[pod("a", name) for name in names]), draft(*written))
     assert [one.rule for one in found] == ["selects-nothing"] * 11
     assert found[-1].message == "20 more objects have the same as AuthorizationPolicy s0/policy."
-    errors = findings(Cluster(*map(space, names)), draft(*[virtual_service(namespace=name) for name in names]))
-    assert [one.rule for one in errors if one.severity == "error"] == ["unknown-host"] * 30
+    many = [f"s{number}" for number in range(70)]
+    errors = findings(Cluster(*map(space, many)), draft(*[virtual_service(namespace=name) for name in many]))
+    assert [one.rule for one in errors if one.severity == "error"] == ["unknown-host"] * 51
+    assert errors[50].message == "20 more objects have the same as VirtualService s0/reviews."
 
 
 def test_a_network_policy_must_let_the_mesh_in() -> None:
