@@ -23,6 +23,7 @@ from .verdict import Obj, Surroundings, Verdict, awaited, read
 _NETWORKING = "networking.istio.io"
 USE_WAYPOINT, USE_WAYPOINT_NAMESPACE = "istio.io/use-waypoint", "istio.io/use-waypoint-namespace"
 _BOUND = "istio.io/WaypointBound"
+_DRY_RUN = "istio.io/dry-run"
 
 
 def judge(obj: Obj, around: Surroundings) -> Verdict:
@@ -67,10 +68,19 @@ def _policy(obj: Obj, around: Surroundings) -> Verdict:
         if not around.known:
             # It only tells of ambient pods, and which ones the policy is for was not read.
             return Verdict("accepted", f"ztunnel says {entry.get('reason')}: {entry.get('message')}", name)
+        if _enforces_nothing(obj) and entry.get("status") != "True":
+            return Verdict("nothing", "ztunnel has no part in it", remark=str(entry.get("message")))
         # It follows from the policy alone.
         verdict = read(entry, controller="ztunnel")
         return verdict if verdict.says == "accepted" else replace(verdict, fixed=True)
     return read(entry, passing=_may_bind(entry, refs, namespace, around), controller="waypoint")
+
+
+def _enforces_nothing(policy: Obj) -> bool:
+    """Whether it is only to be watched, so that nobody is worse off where ztunnel cannot do it."""
+    annotations = (policy.get("metadata") or {}).get("annotations") or {}
+    tried = str(annotations.get(_DRY_RUN, "")).lower() in ("true", "1", "t")
+    return tried or (policy.get("spec") or {}).get("action") == "AUDIT"
 
 
 def _may_bind(entry: Obj, refs: list[Obj], namespace: str, around: Surroundings) -> bool:

@@ -37,11 +37,12 @@ AROUND = Surroundings(
         if o["kind"] == "Gateway"
     },
 )
-POLICIES = ("custom", "l4", "l7-deny", "nothing")
+POLICIES = ("audit", "l4", "l7-deny", "nothing")
 SAYS: dict[str, tuple[str, str]] = {
     "AuthorizationPolicy ambient/l4": ("accepted", "Accepted"),
     "AuthorizationPolicy ambient/nothing": ("accepted", "Accepted"),
-    "AuthorizationPolicy ambient/custom": ("refused", "UnsupportedValue"),
+    # It refuses nothing, so that nobody is worse off.
+    "AuthorizationPolicy ambient/audit": ("nothing", ""),
     # Its status is True.
     "AuthorizationPolicy ambient/l7-deny": ("limited", "UnsupportedValue"),
     # istiod wrote the same there, but sidecars enforce it, or nobody does.
@@ -158,6 +159,16 @@ def test_what_time_may_mend_is_told_apart() -> None:
     there = replace(AROUND, gateways={("outside", "waypoint"): "istio-waypoint"})
     assert judge(OBJECTS["AuthorizationPolicy outside/t-gw"], there).passing
     assert judge(OBJECTS["Service ambient/dangling"], AROUND).passing
+
+
+def test_what_enforces_nothing_is_remarked_and_custom_is_refused() -> None:
+    audit = OBJECTS["AuthorizationPolicy ambient/audit"]
+    assert judge(audit, AROUND).remark == "ztunnel does not support the AUDIT action"
+    custom = {**audit, "spec": {"action": "CUSTOM"}}
+    assert (judge(custom, AROUND).says, judge(custom, AROUND).reason) == ("refused", "UnsupportedValue")
+    tried = copy.deepcopy(custom)
+    tried["metadata"]["annotations"] = {"istio.io/dry-run": "true"}
+    assert judge(tried, AROUND).remark
 
 
 def test_a_bound_service_is_bound_to_the_waypoint_it_names() -> None:
