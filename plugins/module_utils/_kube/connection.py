@@ -18,7 +18,7 @@ import os
 import threading
 import time
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .._errors import BadInput, Unauthorized
@@ -26,8 +26,10 @@ from . import kubeconfig
 from .answers import Response
 from .options import CONNECTION_SPEC, ConnectionOptions
 from .transport import transport_error
-from .websockets import Tls, WebSocket, open_websocket
 from .wire import pool_classes
+
+if TYPE_CHECKING:
+    from .websockets import WebSocket
 
 __all__ = [
     "CONNECTION_SPEC",
@@ -159,6 +161,9 @@ class Connection:
 
         Raises TransportError when no connection came about, `Refused` with the answer when the server declined.
         """
+        # Most runs forward no port.
+        from .websockets import Tls, open_websocket
+
         config = self._config
         tls = Tls(
             verify=bool(config.verify_ssl),
