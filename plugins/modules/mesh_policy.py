@@ -58,7 +58,7 @@ options:
     default: present
   definitions:
     description:
-      - Objects, or texts of YAML with any number of documents.
+      - Objects, or texts of YAML with any number of documents. A single one need not be in a list.
       - Kinds of Istio's networking, security, telemetry and extension groups, of the Gateway API, and C(Service),
         C(ServiceAccount), C(ConfigMap), C(Secret) and C(NetworkPolicy). Others are refused.
     type: list
@@ -74,7 +74,8 @@ options:
     default: []
   template:
     description:
-      - Jinja2 templates on the controller, rendered there with the task's variables.
+      - Jinja2 templates on the controller, rendered there with the task's variables. Files, folders (with C(*.j2) too) and
+        globs, or mappings with C(path) and C(vars), variables for this template alone.
       - Relative paths are looked for as those of any task's C(templates).
     type: list
     elements: raw
@@ -230,6 +231,8 @@ notes:
   - A relative O(src) or O(template) is read on the controller, also when the task runs elsewhere.
   - The guards look at what this run writes and deletes. What became wrong around objects that are as desired is found
     by M(meshwright.istio.mesh_verify).
+  - Ansible prints the lines of a playbook around a task that fails. Keep the values of Secrets in vaulted files or
+    variables, never literally in the task.
   - Objects are never deleted to be made anew. A field that the API server holds immutable is an error.
 seealso:
   - module: meshwright.istio.mesh_verify

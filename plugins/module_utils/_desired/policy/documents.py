@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..._errors import BadInput
-from . import texts
+from . import secrets, texts
 from .accepted import Accepted, accepted
 from .model import Document, Obj
 
@@ -57,7 +57,7 @@ def finish(
     """The documents as they are to be applied: with a namespace where their kind has one, labels and annotations added.
 
     What an object says itself goes before `namespace`, `labels` and `annotations`. Objects that need no change are
-    the same ones, the others share all but their metadata. Raises BadInput that names all kinds this module does not
+    the same ones, the others share all but their metadata (and a Secret's data). Raises BadInput that names all kinds this module does not
     take, objects without a namespace, and objects given twice.
     """
     found: list[Document] = []
@@ -89,10 +89,12 @@ def finish(
         added = _added(meta, where, labels, annotations)
         if isinstance(added, str):
             wrong.append(f"{document.origin}: {_named(obj)}: {added}")
-        elif added is meta:
-            found.append(document)
-        else:
-            found.append(Document({**obj, "metadata": added}, document.origin))
+            continue
+        if "stringData" in obj:
+            obj = secrets.stored(obj)
+        if added is not meta:
+            obj = {**obj, "metadata": added}
+        found.append(document if obj is document.obj else Document(obj, document.origin))
     _raise(wrong)
     return found
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..._errors import MeshError
-from .model import Document
+from .model import Document, Obj
 
 HIDDEN = "(hidden)"
 _PARTS = ("data", "stringData")
@@ -42,6 +42,21 @@ def shown(obj: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = {key: value for key, value in meta["annotations"].items() if key != _LAST_APPLIED}
         found["metadata"] = {**meta, "annotations": kept}
     return found
+
+
+def stored(obj: Obj) -> Obj:
+    """A Secret with its `stringData` in `data`, as the API server keeps it; others, and malformed ones, as they are.
+
+    Server-side apply would keep a key that is dropped from `stringData`, and never know such a Secret to be as desired.
+    """
+    texts, data = obj.get("stringData"), obj.get("data")
+    if obj.get("kind") != "Secret" or not isinstance(texts, Mapping) or not isinstance(data or {}, Mapping):
+        return obj
+    if not all(isinstance(value, str) for value in texts.values()):
+        return obj
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in texts.items()}
+    kept = {key: value for key, value in obj.items() if key != "stringData"}
+    return {**kept, "data": {**(data or {}), **encoded}}
 
 
 class Scrubber:

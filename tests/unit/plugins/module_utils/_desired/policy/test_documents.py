@@ -201,3 +201,23 @@ def test_one_object_given_twice_names_both_places() -> None:
         obj("Gateway", namespace="demo"), obj("Gateway", api="gateway.networking.k8s.io/v1", namespace="demo")
     )
     assert len(gateways) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"stringData": {"a": "x"}}, {"data": {"a": "eA=="}}),
+        ({"stringData": {"a": "x"}, "data": {"a": "b2xk", "b": "Yg=="}}, {"data": {"a": "eA==", "b": "Yg=="}}),
+        ({"stringData": {}, "data": {"b": "Yg=="}}, {"data": {"b": "Yg=="}}),
+        # The server says what is wrong with these.
+        ({"stringData": {"a": 1}}, {"stringData": {"a": 1}}),
+        ({"stringData": "x"}, {"stringData": "x"}),
+        ({"data": {"b": "Yg=="}}, {"data": {"b": "Yg=="}}),
+    ],
+)
+def test_a_secrets_texts_are_sent_as_they_are_kept(given: dict[str, Any], kept: dict[str, Any]) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "a"}, **given}
+    before = copy.deepcopy(secret)
+    (found,) = finish([Document(secret, "x")], namespace=None, labels={}, annotations={})
+    assert {key: value for key, value in found.obj.items() if key in ("data", "stringData")} == kept
+    assert secret == before
