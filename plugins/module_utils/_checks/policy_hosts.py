@@ -115,12 +115,15 @@ class Hosts:
         )
 
     def _absent(self, host: str) -> Found:
-        if host.endswith(_ELSEWHERE) or not self.scene.knows(SERVICE_ENTRY):
+        scene, named = self.scene, service_of(host)
+        if host.endswith(_ELSEWHERE):
             return "unknown"
-        named = service_of(host)
-        if host.startswith("*") or (named and not self.scene.knows(SERVICE, named[0])):
-            return "unknown" if SERVICE in self.scene.partial or not self.scene.knows(SERVICE) else "absent"
-        return "absent"
+        if named and not host.startswith("*"):
+            # A ServiceEntry elsewhere might have a Service's own name, but nobody does that.
+            seen = scene.knows(SERVICE, named[0]) and SERVICE_ENTRY in scene.objects
+        else:
+            seen = scene.knows(SERVICE_ENTRY) and (scene.knows(SERVICE) or not host.startswith("*"))
+        return "absent" if seen else "unknown"
 
     def service(self, host: str, namespace: str) -> Obj | None:
         """The Service that a host names, None when it is none."""

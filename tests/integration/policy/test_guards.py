@@ -275,6 +275,23 @@ def test_who_may_not_read_is_told_what_was_not_judged(mesh: Mesh) -> None:
     blind = guards.findings(client_of(mesh.cluster, "nobody"), intent, draft)
     assert {(one.rule, one.severity) for one in blind} == {("not-judged", "warning")}
     assert any("list" in one.message and "services" in one.message for one in blind)
+    # Who has one namespace is judged by what is in it, and told that this was all.
+    anything = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}]
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": anything}
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tenant"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "nobody"}],
+    }
+    for each in (role, binding):
+        mesh.client.apply({**each, "metadata": {"name": "tenant", "namespace": mesh.sidecar}}, manager="test")
+    deadline = time.monotonic() + 30
+    while not told(own := guards.findings(client_of(mesh.cluster, "nobody"), intent, draft)):
+        assert time.monotonic() < deadline, "the role has no effect"
+        time.sleep(0.2)
+    assert told(own) == [f"unknown-host VirtualService {mesh.sidecar}/ratings"]
+    assert [one.message for one in own if f"Only {mesh.sidecar} was read" in one.message]
 
 
 def test_a_run_is_refused_before_anything_is_written(policy: Policy, mesh: Mesh) -> None:
