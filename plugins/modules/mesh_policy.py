@@ -13,7 +13,7 @@ version_added: 0.3.0
 description:
   - Applies any number of traffic, security and telemetry objects in one task, by server-side apply over one connection
     pool. What is as desired already costs no request.
-  - Objects come as they are (O(definitions), O(src), O(template)), and from short forms that expand to the right objects
+  - Objects come as they are (O(definitions), O(src), O(template)), and from short forms that expand to the right ones
     for each namespace's data plane, sidecars or waypoints (O(traffic), O(security), O(limits), O(gateways), O(egress),
     O(telemetry)).
   - Before the first write all of them go through the server's dry run, that is schema and webhooks, and through guards
@@ -51,8 +51,8 @@ options:
       - V(present) applies the objects.
       - V(absent) deletes them, and waits until they are gone. With O(apply_set) and no objects it deletes all that the
         set applied, and the set.
-      - V(rendered) returns the objects, short forms expanded. No cluster is read where O(data_planes) says all that must
-        be known.
+      - V(rendered) returns the objects, short forms expanded. No cluster is read where O(data_planes) says all that
+        must be known.
     type: str
     choices: [present, absent, rendered]
     default: present
@@ -74,8 +74,8 @@ options:
     default: []
   template:
     description:
-      - Jinja2 templates on the controller, rendered there with the task's variables. Files, folders (with C(*.j2) too) and
-        globs, or mappings with C(path) and C(vars), variables for this template alone.
+      - Jinja2 templates on the controller, rendered there with the task's variables. Files, folders (with C(*.j2) too)
+        and globs, or mappings with C(path) and C(vars), variables for this template alone.
       - Relative paths are looked for as those of any task's C(templates).
     type: list
     elements: raw

@@ -128,9 +128,9 @@ def raise_all(errors: Sequence[ApiError], **details: Any) -> None:
         raise first
     told = [str(error) for error in errors[:_TOLD]]
     if len(errors) > _TOLD:
-        told.append(f"and {len(errors) - _TOLD} more.")
+        told.append(f"and {len(errors) - _TOLD} more")
     raise type(first)(
-        f"{len(errors)} objects were refused: " + " ".join(told),
+        "\n- ".join([f"{len(errors)} objects were refused:", *told]),
         status=first.status,
         verb=first.verb,
         target=first.target,

@@ -32,23 +32,26 @@ def refuse(errors: Sequence[ApiError], findings: Sequence[Finding], intent: Poli
         try:
             raise_all(errors, **shown)
         except MeshError as error:
-            error.hint = f"{error.hint} {_also(against)}Nothing was written.".strip()
+            also = [_heading("The guards object too", against), *_listed(against)] if against else []
+            error.hint = "\n".join([error.hint, *also, "Nothing was written."]).lstrip("\n")
             raise
     if against:
         guards = sorted({f"{one.guard}_guard" for one in against})
-        told = [_line(one) for one in against[:_TOLD]]
-        more = [f"and {len(against) - _TOLD} more."] if len(against) > _TOLD else []
         raise GuardRefused(
-            f"Refused before the first write, for {len(against)} {'reason' if len(against) == 1 else 'reasons'}: "
-            + " ".join([*told, *more]),
-            hint=f"Mend them, or set {' and '.join(guards)} to warn or accept.",
+            "\n".join([_heading("Refused before the first write", against), *_listed(against)]),
+            hint=f"\nMend them, or set {' and '.join(guards)} to warn or accept.",
             details=shown,
         )
     return [_line(one) for one in kept]
 
 
-def _also(against: Sequence[Finding]) -> str:
-    return f"The guards object too: {' '.join(_line(one) for one in against[:3])} " if against else ""
+def _heading(words: str, against: Sequence[Finding]) -> str:
+    return f"{words}, for {len(against)} {'reason' if len(against) == 1 else 'reasons'}:"
+
+
+def _listed(against: Sequence[Finding]) -> list[str]:
+    more = [f"- and {len(against) - _TOLD} more"] if len(against) > _TOLD else []
+    return [*(f"- {_line(one)}" for one in against[:_TOLD]), *more]
 
 
 def _line(one: Finding) -> str:

@@ -57,8 +57,8 @@ def test_errors_come_first_and_nothing_is_left_out() -> None:
     with pytest.raises(Invalid) as caught:
         refuse(errors, [HOST], intent())
     said = str(caught.value)
-    assert "2 objects were refused: Bad a. Bad b." in said
-    assert "The guards object too: VirtualService a/b: No Service c." in said
+    assert "2 objects were refused:\n- Bad a.\n- Bad b." in said
+    assert "The guards object too, for 1 reason:\n- VirtualService a/b: No Service c." in said
     assert said.endswith("Nothing was written.")
     assert len(caught.value.details["errors"]) == 2
     assert len(caught.value.details["findings"]) == 1
