@@ -9,12 +9,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import ssl
 from collections.abc import Iterable, Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
 from ..._checks.policy_lockout import Client
@@ -69,6 +71,8 @@ def _ask(prometheus: Prometheus, question: str, timeout: float) -> list[Mapping[
         headers["Authorization"] = f"Bearer {prometheus.token}"
     if not address.startswith(("http://", "https://")):
         raise BadInput(f"`prometheus.url` is {prometheus.url}, which is no address of HTTP.")
+    if "@" in urlsplit(prometheus.url).netloc:
+        raise BadInput("`prometheus.url` has a user in it, which would be shown.", hint="Give `prometheus.token`.")
     request = Request(address, data=urlencode({"query": question}).encode(), headers=headers)
     try:
         with _opener(prometheus).open(request, timeout=timeout) as response:
@@ -77,7 +81,7 @@ def _ask(prometheus: Prometheus, question: str, timeout: float) -> list[Mapping[
         raise ToolError(
             f"Prometheus at {prometheus.url} answered {error.code}: {_said(error)}", hint=_way_out(error.code)
         ) from error
-    except (URLError, OSError) as error:
+    except (URLError, OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise ToolError(
             f"Prometheus at {prometheus.url} cannot be reached: {reason}.",
@@ -143,7 +147,7 @@ def _client(row: Mapping[str, Any]) -> Client | None:
         count = float(row["value"][1])
     except (KeyError, IndexError, TypeError, ValueError):
         return None
-    if not count > 0:
+    if math.isnan(count) or count <= 0:
         return None
     principal = str(labels.get("source_principal") or "")
     return Client(

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,6 +21,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._errors import Ba
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.policy import Prometheus
 
 from tests.conftest import ROOT
+from tests.harness.certificates import ensure
 
 # What a genuine ztunnel counted of a client without a proxy, and of one in the mesh.
 _RECORDED = json.loads((ROOT / "tests" / "fixtures" / "policy" / "guards-recorded.json").read_text(encoding="utf-8"))
@@ -30,7 +33,7 @@ Answer = tuple[int, Any]
 class Fake:
     """A Prometheus that answers as told, and keeps what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificates: Path | None = None) -> None:
         self.asked: list[tuple[str, dict[str, str], str]] = []
         self.answer: Callable[[str], Answer] = lambda query: (200, vector())
         outer = self
@@ -51,7 +54,11 @@ class Fake:
                 """Silent."""
 
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.url = f"http{'s' if certificates else ''}://127.0.0.1:{self.server.server_port}"
+        if certificates:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True, kwargs={"poll_interval": 0.01})
         self.thread.start()
 
@@ -120,6 +127,21 @@ def test_what_it_says_is_told(fake: Fake, answer: Answer, message: str, hint: st
     assert "secret" not in str(raised.value)
 
 
+def test_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    folder = ensure(tmp_path / "pki")
+    server = Fake(folder)
+    try:
+        with pytest.raises(ToolError, match=r"CERTIFICATE_VERIFY_FAILED") as raised:
+            clients(Prometheus(server.url), ["amb"])
+        assert "`ca_cert`" in raised.value.hint
+        assert clients(Prometheus(server.url, ca_cert=str(folder / "ca.crt")), ["amb"]) == []
+        assert clients(Prometheus(server.url, validate_certs=False), ["amb"]) == []
+    finally:
+        server.close()
+
+
 def test_nobody_there(fake: Fake) -> None:
     fake.close()
     with pytest.raises(ToolError, match="cannot be reached") as raised:
@@ -133,6 +155,7 @@ def test_nobody_there(fake: Fake) -> None:
         (Prometheus("http://127.0.0.1:1", window="soon"), "`prometheus.window`"),
         (Prometheus("http://127.0.0.1:1", window="1h])) or vector(1"), "`prometheus.window`"),
         (Prometheus("prometheus:9090"), "`prometheus.url`"),
+        (Prometheus("http://me:hidden@127.0.0.1:1"), "`prometheus.url`"),
         (Prometheus("https://127.0.0.1:1", ca_cert="/nowhere/ca.pem"), "`prometheus.ca_cert`"),
     ],
 )
@@ -140,3 +163,4 @@ def test_options_that_cannot_be_used(prometheus: Prometheus, named: str) -> None
     with pytest.raises(BadInput) as raised:
         clients(prometheus, ["amb"])
     assert named in raised.value.message
+    assert "hidden" not in str(raised.value)
