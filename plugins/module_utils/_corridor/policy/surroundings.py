@@ -33,6 +33,7 @@ from .context import plane_of
 
 # From so many namespaces on, all are read at once, by their metadata.
 _ALL_FROM = 4
+_CONTROLLER = Surroundings().controller
 _REDIRECTION = "ambient.istio.io/redirection"
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute")
 
@@ -92,6 +93,9 @@ def survey(
         gateways=gateways,
         services={},
         root=root,
+        controller=next(
+            filter(None, (_value(pod, "PILOT_GATEWAY_API_CONTROLLER_NAME") for pod in istiods)), _CONTROLLER
+        ),
     )
     return around, missing
 
@@ -107,7 +111,12 @@ def look_at_services(client: Client, policies: Iterable[Obj], around: Surroundin
                 wanted[Target(kind, *where)] = where
     if not wanted:
         return
-    found = observe(client, wanted, widely=everywhere)
+    try:
+        found = observe(client, wanted, widely=everywhere)
+    except Forbidden:
+        # What may not be read may come.
+        around.services.update(dict.fromkeys(wanted.values(), "?"))
+        return
     named: dict[tuple[str, str], str] = {}
     for one, where in wanted.items():
         obj = found.get(one)
@@ -115,7 +124,10 @@ def look_at_services(client: Client, policies: Iterable[Obj], around: Surroundin
         plane = around.planes.get(where[0])
         named[where] = (plane.waypoint if plane else "") if waypoint is None else waypoint
     waypoints = {Target(GATEWAY, *waypoint.split("/", 1)) for waypoint in named.values() if waypoint}
-    there = {f"{one.namespace}/{one.name}" for one in observe(client, waypoints)}
+    try:
+        there = {f"{one.namespace}/{one.name}" for one in observe(client, waypoints)}
+    except Forbidden:
+        there = set(named.values())
     # A waypoint that nobody made will never run.
     around.services.update({where: waypoint if waypoint in there else "" for where, waypoint in named.items()})
 
@@ -218,8 +230,13 @@ def _of_sets(sets: Iterable[Obj]) -> Iterable[tuple[str, str]]:
 
 def _says(pod: Obj, variable: str, otherwise: str) -> bool:
     """Whether a variable of istiod's is true."""
+    return (_value(pod, variable) or otherwise).lower() in ("true", "1", "t")
+
+
+def _value(pod: Obj, variable: str) -> str:
+    """A variable of istiod's; "" when it is not set."""
     for container in (pod.get("spec") or {}).get("containers") or ():
         for one in container.get("env") or ():
             if one.get("name") == variable:
-                return str(one.get("value", otherwise)).lower() in ("true", "1", "t")
-    return otherwise == "true"
+                return str(one.get("value") or "")
+    return ""

@@ -16,12 +16,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..._kube.readiness import condition
-from .verdict import OURS, Obj, Says, Surroundings, Verdict, awaited, read
+from .verdict import Obj, Says, Surroundings, Verdict, awaited, read
 
 GATEWAY_API = "gateway.networking.k8s.io"
 # Controllers that play the parent of routes; a waypoint's does not, routes attach to the Services behind it.
-_ROUTING = ("istio.io/gateway-controller", "istio.io/eastwest-controller", "istio.io/agentgateway-controller")
+_ROUTING = ("istio.io/eastwest-controller", "istio.io/agentgateway-controller")
 _WAYPOINTS = ("istio.io/mesh-controller", "istio.io/agentgateway-waypoint-controller")
+_PARENTS = {
+    (GATEWAY_API, "Gateway"),
+    (GATEWAY_API, "ListenerSet"),
+    ("", "Service"),
+    ("networking.istio.io", "ServiceEntry"),
+}
 _NO_STATUS = Verdict("nothing", "this istiod writes no condition on Gateway API kinds")
 _WORST: tuple[Says, ...] = ("refused", "limited", "waiting", "accepted", "nothing")
 
@@ -52,7 +58,8 @@ def route(obj: Obj, around: Surroundings) -> Verdict:
             else:
                 said.append(verdict)
             continue
-        entry = next((one for one in reported if _same_parent(one, group, kind, home, ref, namespace)), None)
+        own = [one for one in reported if around.ours(str(one.get("controllerName", "")))]
+        entry = next((one for one in own if _same_parent(one, group, kind, home, ref, namespace)), None)
         said.append(_parent(obj, entry, f"{kind} {home}/{ref.get('name')}", around.captured(home)))
     if not asked:
         return Verdict("nothing", "it has no parent, so that nobody takes it")
@@ -63,7 +70,9 @@ def route(obj: Obj, around: Surroundings) -> Verdict:
 
 def _silent(group: str, kind: str, home: str, ref: Obj, around: Surroundings) -> Verdict | None:
     """Why istiod will report nothing of this parent; None when it will."""
-    if group != GATEWAY_API or kind != "Gateway" or not around.known:
+    if (group, kind) not in _PARENTS:
+        return Verdict("nothing", f"its parent {kind} {home}/{ref.get('name')} is left to others")
+    if kind != "Gateway" or not around.known:
         return None
     name = f"Gateway {home}/{ref.get('name')}"
     found = around.gateways.get((home, str(ref.get("name"))))
@@ -75,7 +84,7 @@ def _silent(group: str, kind: str, home: str, ref: Obj, around: Surroundings) ->
     if controller in _WAYPOINTS:
         words = f"its parent {name} is a waypoint, which takes no routes: attach it to the Service"
         return Verdict("refused", words, "Accepted", "NoMatchingParent", words, fixed=True)
-    if controller not in _ROUTING:
+    if controller != around.controller and controller not in _ROUTING:
         return Verdict("nothing", f"its parent {name} is left to {controller}")
     return None
 
@@ -85,8 +94,6 @@ def _without(words: str, reason: str) -> Verdict:
 
 
 def _same_parent(entry: Obj, group: str, kind: str, home: str, ref: Obj, namespace: str) -> bool:
-    if not str(entry.get("controllerName", "")).startswith(OURS):
-        return False
     seen = entry.get("parentRef") or {}
     return (
         seen.get("name") == ref.get("name")
@@ -123,11 +130,11 @@ def gateway(obj: Obj, around: Surroundings) -> Verdict:
     if not around.statuses:
         return _NO_STATUS
     name = str((obj.get("spec") or {}).get("gatewayClassName"))
-    controller = around.classes.get(name) if around.known else OURS
+    controller = around.classes.get(name) if around.known else around.controller
     if controller is None:
         words = f"no GatewayClass is named {name}, so that no controller takes it"
         return Verdict("refused", words, "Accepted", "NoSuchClass", words)
-    if not controller.startswith(OURS):
+    if not around.ours(controller):
         return Verdict("nothing", f"its class {name} is left to {controller}")
     return _accepted_and_programmed(obj, controller)
 
@@ -166,7 +173,7 @@ def _bad_listeners(obj: Obj) -> Iterator[str]:
 
 def gateway_class(obj: Obj, around: Surroundings) -> Verdict:
     controller = str((obj.get("spec") or {}).get("controllerName"))
-    if not controller.startswith(OURS) or not around.statuses:
+    if not around.ours(controller) or not around.statuses:
         return Verdict("nothing", f"it is left to {controller}")
     entry = condition(dict(obj), "Accepted")
     if entry is None or entry.get("status") == "Unknown":
@@ -179,7 +186,7 @@ def backend_policy(obj: Obj, around: Surroundings) -> Verdict:
     for entry in (obj.get("status") or {}).get("ancestors") or ():
         controller = str(entry.get("controllerName", ""))
         view = {"metadata": {"generation": obj["metadata"].get("generation")}, "status": entry}
-        found = condition(view, "Accepted") if controller.startswith(OURS) else None
+        found = condition(view, "Accepted") if around.ours(controller) else None
         if found is not None:
             return read(found, controller=controller)
     return Verdict("nothing", "istiod writes conditions on it only once a route leads to its target")

@@ -17,8 +17,8 @@ from ..intents.planes import DataPlane
 Obj = Mapping[str, Any]
 Says = Literal["accepted", "limited", "refused", "waiting", "nothing"]
 
-# Conditions of istiod's, and of its controllers'.
-OURS = "istio.io/"
+_OURS = "istio.io/"
+CONTROLLER = "istio.io/gateway-controller"
 # What passes by itself: a waypoint that starts, an address that is on its way.
 _PASSING = frozenset({"WaypointIsNotReady", "Pending", "AddressNotAssigned", "AddressNotUsable", "NoResources"})
 # What the object says of the mesh, where the guard of semantics has the last word.
@@ -60,7 +60,8 @@ class Surroundings:
 
     `ambient`, `statuses`: whether istiod has ambient mode, and writes on Gateway API kinds. `planes` are by namespace;
     `classes` are the controllers of GatewayClasses; `gateways` the classes of Gateways by (namespace, name), for those
-    that are there; `services` the waypoints that Services and ServiceEntries will have, "" for none, as far as read.
+    that are there; `services` the waypoints that Services and ServiceEntries will have, "" for none, as far as read;
+    `controller` is what istiod calls itself as a controller of Gateways.
     """
 
     known: bool = True
@@ -71,6 +72,11 @@ class Surroundings:
     gateways: Mapping[tuple[str, str], str] = field(default_factory=dict)
     services: MutableMapping[tuple[str, str], str] = field(default_factory=dict)
     root: str = "istio-system"
+    controller: str = CONTROLLER
+
+    def ours(self, controller: str) -> bool:
+        """Whether istiod is behind a controller of the Gateway API."""
+        return controller == self.controller or controller.startswith(_OURS)
 
     def captured(self, namespace: str) -> bool:
         """Whether a policy of that namespace is for ambient pods; one of the root namespace is for all."""

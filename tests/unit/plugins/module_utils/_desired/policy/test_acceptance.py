@@ -194,6 +194,22 @@ def test_a_gateway_left_to_others_is_not_waited_for() -> None:
     assert judge(OBJECTS["HTTPRoute served/r-unknown"], other).says == "nothing"
 
 
+def test_an_istiod_may_have_a_name_of_its_own_for_itself() -> None:
+    """As on OpenShift, where it serves the platform's gateways."""
+    name = "openshift.io/gateway-controller/v1"
+    own = replace(AROUND, controller=name, classes={**AROUND.classes, "istio": name})
+    for label in ("Gateway served/ingress", "HTTPRoute served/r-gw"):
+        obj = json.loads(json.dumps(OBJECTS[label]).replace("istio.io/gateway-controller", name))
+        assert judge(obj, own).says == "accepted"
+        assert judge(obj, replace(own, controller="istio.io/gateway-controller")).says != "accepted"
+
+
+def test_a_parent_of_a_kind_that_istiod_does_not_know_is_left_to_others() -> None:
+    route = copy.deepcopy(OBJECTS["HTTPRoute served/r-none"])
+    route["spec"] = {"parentRefs": [{"group": "example.com", "kind": "Router", "name": "r"}]}
+    assert judge(route, AROUND).says == "nothing"
+
+
 @pytest.mark.parametrize("obj", load("recorded")["objects"], ids=lambda one: f"{one['recording']}-{one['kind']}")
 def test_a_genuine_mesh_says_the_same(obj: dict[str, Any]) -> None:
     verdict = judge(obj, Surroundings(planes={"amb": DataPlane("ambient", "amb/waypoint")}))
