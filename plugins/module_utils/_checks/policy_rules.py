@@ -142,6 +142,11 @@ RULES: dict[str, Rule] = {
         "A waypoint that does not exist, or does not take the namespace: a hole, traffic goes straight.",
         "Make the waypoint, or correct the label.",
     ),
+    "waypoint-for-others": _semantic(
+        _ERROR,
+        "A waypoint that is not for Services (`istio.io/waypoint-for`), and a Service that is to use it: a hole.",
+        "Label the waypoint `service` or `all`.",
+    ),
     "waypoint-down": _semantic(
         _ERROR, "A waypoint without a ready pod: an outage, connections fail.", "Let its Deployment run again."
     ),

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .policy_model import Judged
-from .policy_scene import GATEWAY, GATEWAY_CLASS, NAMESPACE, SERVICE, SERVICE_ENTRY, Waypoint
+from .policy_scene import GATEWAY, GATEWAY_CLASS, NAMESPACE, SERVICE, SERVICE_ENTRY, Waypoint, kind_of
 from .policy_view import View, target_kind, targets
-from .snapshot import Obj, dig, name_of, namespace_of
+from .snapshot import Obj, dig, labels_of, name_of, namespace_of
 
 _TARGETS = (SERVICE, SERVICE_ENTRY, GATEWAY, GATEWAY_CLASS)
 _WAYPOINT_CLASS = "istio-waypoint"
+_FOR = "istio.io/waypoint-for"
 
 
 def target_refs(view: View, obj: Obj) -> Iterator[Judged]:
@@ -51,7 +52,7 @@ def target_refs(view: View, obj: Obj) -> Iterator[Judged]:
                 )
         elif kind == GATEWAY:
             if scene.is_waypoint(target):
-                yield from waypoint(view, obj, Waypoint(home, name))
+                yield from waypoint(view, obj, Waypoint(home, name), services=False)
         else:
             yield from _bound(view, obj, target, subject)
 
@@ -83,8 +84,10 @@ def _bound(view: View, obj: Obj, target: Obj, subject: str) -> Iterator[Judged]:
     yield from waypoint(view, obj, label)
 
 
-def waypoint(view: View, obj: Obj, named: Waypoint) -> Iterator[Judged]:
-    """A waypoint that something is to go by."""
+def waypoint(view: View, obj: Obj, named: Waypoint, *, services: bool = True) -> Iterator[Judged]:
+    """A waypoint that something is to go by; `services`: traffic to Services."""
+    if services:
+        yield from _for_services(view, obj, named)
     state = view.scene.waypoint_state(named)
     if state == "absent":
         yield Judged(
@@ -106,6 +109,21 @@ def waypoint(view: View, obj: Obj, named: Waypoint) -> Iterator[Judged]:
         )
     elif state != "unknown":
         yield from _admitted(view, obj, named)
+
+
+def _for_services(view: View, obj: Obj, named: Waypoint) -> Iterator[Judged]:
+    """Is the waypoint one for Services at all?"""
+    gateway = view.scene.get(GATEWAY, *named)
+    kind = labels_of(gateway).get(_FOR, "service") if gateway is not None else "service"
+    if kind not in ("service", "all"):
+        yield Judged(
+            "waypoint-for-others",
+            obj,
+            f"relies on the waypoint {named}, which is for {kind} (istio.io/waypoint-for), not for Services. This is a "
+            "hole: traffic goes straight",
+            "Label that Gateway istio.io/waypoint-for: service, or all.",
+            subject=f"Gateway {named}",
+        )
 
 
 def _admitted(view: View, obj: Obj, named: Waypoint) -> Iterator[Judged]:
@@ -133,7 +151,7 @@ def labelled(view: View, obj: Obj) -> Iterator[Judged]:
     """A Namespace, Service or ServiceEntry that names a waypoint."""
     named = view.scene.waypoint_label(obj)
     if named is not None:
-        yield from waypoint(view, obj, named)
+        yield from waypoint(view, obj, named, services=kind_of(obj) != NAMESPACE)
 
 
 def routed(view: View, obj: Obj, services: list[tuple[str, str]], *, elsewhere: bool) -> Iterator[Judged]:

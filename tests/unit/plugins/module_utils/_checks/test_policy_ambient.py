@@ -254,6 +254,17 @@ def test_labels_that_name_a_waypoint() -> None:
     assert told(found(service(labels=elsewhere), SHOP, *closed)) == []
 
 
+@pytest.mark.parametrize(("kind", "good"), [("service", True), ("all", True), ("workload", False), ("none", False)])
+def test_a_waypoint_must_be_for_services(kind: str, good: bool) -> None:
+    made = waypoint()
+    made[0]["metadata"]["labels"] = {"istio.io/waypoint-for": kind}
+    policy = authorization(action="DENY", rules=[PATHS], targetRefs=[{"kind": "Service", "name": "reviews"}])
+    expected = [] if good else ["waypoint-for-others error"]
+    assert told(found(policy, WITH_WAYPOINT, service(), *made)) == expected
+    assert told(found(service(labels={"istio.io/use-waypoint": "waypoint"}), SHOP, *made)) == expected
+    assert told(found(WITH_WAYPOINT, *made)) == [], "its workloads may be meant"
+
+
 @pytest.mark.parametrize(
     ("source", "namespace", "account", "expected"),
     [
