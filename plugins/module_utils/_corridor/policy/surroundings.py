@@ -13,7 +13,7 @@ from ..._checks.selectors import matches
 from ..._desired.intents.planes import DataPlane
 from ..._desired.policy.acceptance import own_waypoint, targets
 from ..._desired.policy.gateway_acceptance import parents
-from ..._desired.policy.verdict import Surroundings
+from ..._desired.policy.verdict import CONTROLLER, Surroundings
 from ..._errors import BadInput, Forbidden
 from ..._kube.client import Client
 from ..._kube.kinds import (
@@ -33,7 +33,6 @@ from .context import plane_of
 
 # From so many namespaces on, all are read at once, by their metadata.
 _ALL_FROM = 4
-_CONTROLLER = Surroundings().controller
 _REDIRECTION = "ambient.istio.io/redirection"
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute")
 
@@ -94,7 +93,7 @@ def survey(
         services={},
         root=root,
         controller=next(
-            filter(None, (_value(pod, "PILOT_GATEWAY_API_CONTROLLER_NAME") for pod in istiods)), _CONTROLLER
+            filter(None, (_value(pod, "PILOT_GATEWAY_API_CONTROLLER_NAME") for pod in istiods)), CONTROLLER
         ),
     )
     return around, missing
