@@ -136,7 +136,9 @@ class PolicyIntent:
         if self.prune and self.apply_set is None:
             raise BadInput("`prune` needs `apply_set`: only what a set applied before can be pruned.")
         if self.empty and self.state == "absent" and self.apply_set is None:
-            raise BadInput("Nothing is named that should be absent.", hint="Give objects, or the `apply_set` to remove.")
+            raise BadInput(
+                "Nothing is named that should be absent.", hint="Give objects, or the `apply_set` to remove."
+            )
         if self.empty and self.state != "absent":
             hint = "To remove all of the set, use state: absent with the same apply_set." if self.apply_set else ""
             raise BadInput(

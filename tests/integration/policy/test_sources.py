@@ -31,7 +31,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _task(**options: Any) -> dict[str, Any]:
-    task = {
+    task: dict[str, Any] = {
         key: options.pop(key)
         for key in ("loop", "async", "poll", "check_mode", "delegate_to", "vars")
         if key in options

@@ -25,7 +25,7 @@ _LISTED = 50
 
 def change(client: Client, draft: Draft, intent: PolicyIntent, *, check: bool, diff: bool) -> dict[str, Any]:
     """The module's result. In check mode nothing is written."""
-    errors = rehearsal.rehearse(client, draft, intent)
+    errors = rehearsal.rehearse(client, draft, intent, alone=check)
     found = guards.findings(client, intent, draft) if draft.changes else []
     warnings = refuse(errors, found, intent)
     if check or not draft.changes:

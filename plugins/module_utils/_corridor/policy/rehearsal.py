@@ -19,6 +19,7 @@ from ..._desired.policy.applyset import PART_OF, set_of
 from ..._errors import ApiError, Conflict
 from ..._intent.policy import PolicyIntent
 from ..._kube.client import Client
+from ..._kube.kinds import Kind
 from .. import differ
 from ..collecting import without_collecting
 from ..guess import guess
@@ -35,20 +36,24 @@ from .members import name_of_set
 _AS_DESIRED = "as desired"
 
 
-def rehearse(client: Client, draft: Draft, intent: PolicyIntent) -> list[ApiError]:
+def rehearse(client: Client, draft: Draft, intent: PolicyIntent, *, alone: bool = True) -> list[ApiError]:
     """All that speaks against the draft, whose steps then are as the server told them (`validate`), or as guessed here.
+
+    Deletions have no schema and no words of istiod's webhook to fear: when they follow (not `alone`, as in check mode),
+    the server is asked for one of each kind and namespace, which is what permissions are about.
 
     What is left to another tool moves to `draft.left`. Raises what concerns the whole run, such as a webhook that
     does not answer.
     """
     with without_collecting():
-        return _Rehearsal(client, draft, intent).run()
+        return _Rehearsal(client, draft, intent, alone=alone).run()
 
 
 class _Rehearsal:
-    def __init__(self, client: Client, draft: Draft, intent: PolicyIntent) -> None:
+    def __init__(self, client: Client, draft: Draft, intent: PolicyIntent, *, alone: bool) -> None:
         self.client = client
         self.draft = draft
+        self._sampled: set[tuple[Kind, str | None]] | None = None if alone else set()
         self.intent = intent
         self.engine = PolicyEngine(client, intent)
         self.identity = draft.parent.identity if draft.parent else ""
@@ -114,10 +119,20 @@ class _Rehearsal:
             self._heed(item, keeper, "delete")
             if item.target in self._left:
                 return
-        if self.intent.validate:
+        if self.intent.validate and self._due(item):
             uid = ((item.live or {}).get("metadata") or {}).get("uid")
             self.client.delete(item.target.kind, item.target.name, item.target.namespace, uid=uid, dry_run=True)
             item.step.predicted_by = "server"
+
+    def _due(self, item: Item) -> bool:
+        """Whether the server is asked about this deletion."""
+        if self._sampled is None:
+            return True
+        place = (item.target.kind, item.target.namespace)
+        with self._lock:
+            first = place not in self._sampled
+            self._sampled.add(place)
+        return first
 
     def _guess(self, item: Item) -> None:
         """What the server would do, as far as it can be told without asking it."""

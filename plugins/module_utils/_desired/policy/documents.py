@@ -57,8 +57,8 @@ def finish(
     """The documents as they are to be applied: with a namespace where their kind has one, labels and annotations added.
 
     What an object says itself goes before `namespace`, `labels` and `annotations`. Objects that need no change are
-    the same ones, the others share all but their metadata (and a Secret's data). Raises BadInput that names all kinds this module does not
-    take, objects without a namespace, and objects given twice.
+    the same ones, the others share all but their metadata (and a Secret's data). Raises BadInput that names all kinds
+    this module does not take, objects without a namespace, and objects given twice.
     """
     found: list[Document] = []
     wrong: list[str] = []

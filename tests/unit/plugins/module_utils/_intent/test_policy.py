@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -79,9 +80,8 @@ def test_given_planes() -> None:
     ],
 )
 def test_what_is_refused(params: dict[str, Any], said: str) -> None:
-    with pytest.raises(BadInput, match="(?s).*") as caught:
+    with pytest.raises(BadInput, match=re.escape(said)):
         intent(**params)
-    assert said in str(caught.value)
 
 
 def test_a_token_is_not_shown() -> None:

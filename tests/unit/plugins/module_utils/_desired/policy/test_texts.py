@@ -105,7 +105,7 @@ def test_what_is_nested_too_deeply_is_an_error() -> None:
 
 
 def test_what_comes_before_an_error_stands() -> None:
-    found = []
+    found: list[object] = []
     with pytest.raises(Unreadable):
         found.extend(values("a: 1\n---\nb: [\n"))
     assert found == [(1, 1, {"a": 1})]
