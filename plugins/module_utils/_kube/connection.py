@@ -135,7 +135,7 @@ class Connection:
             every.add("Accept-Encoding", "gzip")
         try:
             pool, target = self._pool_for(url)
-            answer = pool.urlopen(
+            answer = pool.request(
                 method,
                 target,
                 body=body,

@@ -48,7 +48,7 @@ def waypoint(namespace: str) -> Obj:
     return gateway(namespace, "waypoint", "istio-waypoint", port=15008, protocol="HBONE")
 
 
-def route(namespace: str, name: str, backend: str, /, **parent: Any) -> Obj:
+def route(namespace: str, name: str, backend: str, parent: Obj | None = None) -> Obj:
     ref = parent or {"group": "", "kind": "Service", "name": backend, "port": 80}
     rules = [{"backendRefs": [{"name": backend, "port": 80}]}]
     return obj(GATEWAY_API, "HTTPRoute", namespace, name, {"parentRefs": [ref], "rules": rules})
@@ -122,8 +122,8 @@ def test_what_istiod_refuses_is_named_each_with_its_reason(policy: Policy) -> No
     client, namespace = client_of(policy.cluster), policy.namespace("ambient")
     objects = [
         service(namespace, "web"),
-        route(namespace, "no-backend", "missing", group="", kind="Service", name="web", port=80),
-        route(namespace, "no-parent", "web", name="missing"),
+        route(namespace, "no-backend", "missing", {"group": "", "kind": "Service", "name": "web", "port": 80}),
+        route(namespace, "no-parent", "web", {"name": "missing"}),
         gateway(namespace, "no-class", "missing"),
         gateway(
             namespace, "no-secret", "istio", protocol="HTTPS", port=443, tls={"certificateRefs": [{"name": "missing"}]}

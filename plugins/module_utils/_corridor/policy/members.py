@@ -21,7 +21,7 @@ from . import served
 from .draft import Parent
 
 # Whatever the version in which it was asked for: group, kind, namespace, name.
-Key = tuple[str, str, str | None, str]
+Key = tuple[str, str, "str | None", str]
 
 # Where members are looked for when there is no parent to say it: what this module is for.
 _USUAL_GROUPS = (

@@ -53,7 +53,7 @@ class Port:
     @property
     def http(self) -> bool:
         """Whether it speaks HTTP, or may: Istio finds out where it is not said."""
-        said = (self.app_protocol or self.name.split("-")[0]).lower()
+        said = (self.app_protocol or self.name.partition("-")[0]).lower()
         return self.protocol == "TCP" and said not in _NOT_HTTP and not (not said and self.port in _TCP_PORTS)
 
 

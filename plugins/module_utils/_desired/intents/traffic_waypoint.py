@@ -18,7 +18,7 @@ from typing import Any
 
 from .planes import Planes
 from .texts import Host, dns_label
-from .traffic_model import HeaderRoute, Target, Traffic, is_code
+from .traffic_model import HeaderRoute, Retries, Target, Traffic, is_code
 from .traffic_policy import consistent_hash
 from .traffic_ports import Port, http_ports, ports_of
 from .traffic_sidecar import destination_rule
@@ -88,21 +88,20 @@ def _refusals(traffic: Traffic, planes: Planes) -> None:
         wrong(f"header_route: an HTTPRoute has at most {_MOST_RULES} rules, the last of them for all other requests.")
     _order(traffic)
     if traffic.retries is not None:
-        _refuse_retries(traffic, planes)
+        _refuse_retries(traffic, traffic.retries, planes)
 
 
-def _refuse_retries(traffic: Traffic, planes: Planes) -> None:
-    assert traffic.retries is not None
+def _refuse_retries(traffic: Traffic, retries: Retries, planes: Planes) -> None:
     if planes.route_fields is not None and "retry" not in planes.route_fields:
         traffic.element.wrong(
             "`retries`: an HTTPRoute says them in `retry`, which the installed CRDs of the Gateway API do not have: it "
             "is of the experimental channel. Install that, or leave `retries` out: a waypoint retries twice what "
             f"failed to connect. {_BY_HAND}"
         )
-    if traffic.retries.attempts == 0:
+    if retries.attempts == 0:
         traffic.element.wrong("retries: an HTTPRoute cannot turn them off; `attempts` is 1 at least.")
     unsaid = [
-        text for text in traffic.retries.retry_on if text not in _ALWAYS and text not in _CODES and not is_code(text)
+        text for text in retries.retry_on if text not in _ALWAYS and text not in _CODES and not is_code(text)
     ]
     if unsaid:
         traffic.element.wrong(
@@ -188,8 +187,8 @@ def _rule(traffic: Traffic, planes: Planes, port: Port, match: Obj, refs: list[O
         rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
     timeouts = {"request": traffic.timeout} if traffic.timeout else {}
     if traffic.retries is not None:
-        rule["retry"] = {"attempts": traffic.retries.attempts}
-        codes = [code for text in traffic.retries.retry_on for code in (_CODES.get(text) or _code(text))]
+        rule["retry"] = {"attempts": retries.attempts}
+        codes = [code for text in retries.retry_on for code in (_CODES.get(text) or _code(text))]
         if codes:
             rule["retry"]["codes"] = sorted(set(codes))
         if traffic.retries.per_try_timeout:

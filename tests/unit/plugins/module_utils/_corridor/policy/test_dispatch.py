@@ -180,7 +180,7 @@ def test_the_first_error_gives_its_class() -> None:
         "Could not apply it: wrong.", status=422, verb="apply", target="ConfigMap n/c-007", hint="Mend"
     )
     error = carry.failure(outcome(7, 2, 91, first, errors.Forbidden("may not")), PolicyIntent())
-    assert type(error) is errors.Invalid
+    assert isinstance(error, errors.Invalid)
     assert (error.status, error.verb, error.target) == (422, "apply", "ConfigMap n/c-007")
     assert error.message == (
         "Of 100 changes 7 written, 0 deleted, 2 failed, 91 not sent. Could not apply it: wrong. Mend may not"
@@ -205,7 +205,7 @@ def test_details_are_bounded() -> None:
 
 def test_without_an_error_of_the_server() -> None:
     error = carry.failure(outcome(1, 0, 2, errors.GuardRefused("Another run took over.")), PolicyIntent())
-    assert type(error) is errors.GuardRefused
+    assert isinstance(error, errors.GuardRefused)
     assert "Of 3 changes 1 written" in error.message
 
 
