@@ -100,9 +100,7 @@ def _refuse_retries(traffic: Traffic, retries: Retries, planes: Planes) -> None:
         )
     if retries.attempts == 0:
         traffic.element.wrong("retries: an HTTPRoute cannot turn them off; `attempts` is 1 at least.")
-    unsaid = [
-        text for text in retries.retry_on if text not in _ALWAYS and text not in _CODES and not is_code(text)
-    ]
+    unsaid = [text for text in retries.retry_on if text not in _ALWAYS and text not in _CODES and not is_code(text)]
     if unsaid:
         traffic.element.wrong(
             f"retries: an HTTPRoute cannot say retry_on {', '.join(unsaid)}. Give HTTP codes, such as 500, or "
@@ -187,8 +185,8 @@ def _rule(traffic: Traffic, planes: Planes, port: Port, match: Obj, refs: list[O
         rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
     timeouts = {"request": traffic.timeout} if traffic.timeout else {}
     if traffic.retries is not None:
-        rule["retry"] = {"attempts": retries.attempts}
-        codes = [code for text in retries.retry_on for code in (_CODES.get(text) or _code(text))]
+        rule["retry"] = {"attempts": traffic.retries.attempts}
+        codes = [code for text in traffic.retries.retry_on for code in (_CODES.get(text) or _code(text))]
         if codes:
             rule["retry"]["codes"] = sorted(set(codes))
         if traffic.retries.per_try_timeout:
