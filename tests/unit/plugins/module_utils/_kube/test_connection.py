@@ -230,7 +230,7 @@ class Pool:
     def connection_from_url(self, url: str) -> Pool:
         return self
 
-    def urlopen(self, method: str, url: str, *, headers: Any, **more: Any) -> Any:
+    def request(self, method: str, url: str, *, headers: Any, **more: Any) -> Any:
         self.target, self.headers = url, dict(headers)
         return SimpleNamespace(status=200, data=b"{}", headers={})
 
