@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..._checks.policy_judge import REFERRING, judge, references
-from ..._checks.policy_lockout import Client as Seen
-from ..._checks.policy_lockout import Lockout, matters
-from ..._checks.policy_model import Judged, some
-from ..._checks.policy_rules import RULES
-from ..._checks.policy_view import View
+from ..._checks.policy.judge import REFERRING, judge, references
+from ..._checks.policy.lockout import Client as Seen
+from ..._checks.policy.lockout import Lockout, matters
+from ..._checks.policy.model import Judged, some
+from ..._checks.policy.rules import RULES
+from ..._checks.policy.view import View
 from ..._checks.snapshot import Obj, name_of, ref
 from ..._errors import ApiError, ToolError
 from ..._intent.policy import PolicyIntent

@@ -19,7 +19,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
-from ..._checks.policy_lockout import Client
+from ..._checks.policy.lockout import Client
 from ..._errors import BadInput, ToolError
 from ..._intent.policy import Prometheus
 

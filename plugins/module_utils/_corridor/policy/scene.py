@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ..._checks import policy_scene as scene
-from ..._checks.policy_scene import GATEWAY_NAME, Key, Scene, kind_of
+from ..._checks.policy import scene
+from ..._checks.policy.scene import GATEWAY_NAME, Key, Scene, kind_of
 from ..._checks.snapshot import Obj, name_of, namespace_of
 from ..._errors import ApiError, Invalid, Unauthorized, Unreachable
 from ..._kube import kinds

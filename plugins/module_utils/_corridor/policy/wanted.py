@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..._checks import policy_scene as scene
-from ..._checks.policy_clients import disables
-from ..._checks.policy_lockout import scope_of
-from ..._checks.policy_scene import USE_WAYPOINT, kind_of
-from ..._checks.policy_view import selector, targets
+from ..._checks.policy import scene
+from ..._checks.policy.clients import disables
+from ..._checks.policy.lockout import scope_of
+from ..._checks.policy.scene import USE_WAYPOINT, kind_of
+from ..._checks.policy.view import selector, targets
 from ..._checks.snapshot import Obj, dig, labels_of, namespace_of
 from ..._intent.policy import PolicyIntent
 from ..items import Item

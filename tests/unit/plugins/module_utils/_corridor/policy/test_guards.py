@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import pytest
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_scene import kind_of
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.scene import kind_of
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.items import Item
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.live import target
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.plan import Step
@@ -22,7 +22,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._intent.policy im
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.kinds import Kind, known
 
-from tests.unit.plugins.module_utils._checks.policies import (
+from tests.unit.plugins.module_utils._checks.policy.policies import (
     AMBIENT,
     GATEWAY_API,
     NETWORKING,

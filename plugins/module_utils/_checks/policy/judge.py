@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from .policy_ambient import policy
-from .policy_clients import disabled, disables
-from .policy_hbone import network_policy
-from .policy_hosts import full, service_of
-from .policy_model import Judged
-from .policy_mtls import Refusals
-from .policy_routes import attached, route, route_refs
-from .policy_scene import (
+from ..snapshot import Obj, dig, labels_of, namespace_of
+from .ambient import policy
+from .clients import disabled, disables
+from .hbone import network_policy
+from .hosts import full, service_of
+from .model import Judged
+from .mtls import Refusals
+from .routes import attached, route, route_refs
+from .scene import (
     AUTHORIZATION,
     DESTINATION_RULE,
     ENVOY_FILTER,
@@ -38,11 +39,10 @@ from .policy_scene import (
     WORKLOAD_ENTRY,
     kind_of,
 )
-from .policy_subsets import destination_rule, destination_rule_refs
-from .policy_traffic import virtual_service, virtual_service_refs
-from .policy_view import View, is_on_mesh, mesh_hosts, parents, selector, targets
-from .policy_waypoints import labelled, routed, target_refs
-from .snapshot import Obj, dig, labels_of, namespace_of
+from .subsets import destination_rule, destination_rule_refs
+from .traffic import virtual_service, virtual_service_refs
+from .view import View, is_on_mesh, mesh_hosts, parents, selector, targets
+from .waypoints import labelled, routed, target_refs
 
 Judge = Callable[[View, Obj], Iterator[Judged]]
 

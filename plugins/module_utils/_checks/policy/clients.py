@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .policy_hbone import hbone
-from .policy_hosts import full, matches, service_of
-from .policy_model import Judged, Severity, some
-from .policy_mtls import Refusal
-from .policy_scene import DESTINATION_RULE, INGRESS, MUTATING, SERVICE, VALIDATING
-from .policy_view import View
-from .skew import workload_of
-from .snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of, ref
+from ..skew import workload_of
+from ..snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of, ref
+from .hbone import hbone
+from .hosts import full, matches, service_of
+from .model import Judged, Severity, some
+from .mtls import Refusal
+from .scene import DESTINATION_RULE, INGRESS, MUTATING, SERVICE, VALIDATING
+from .view import View
 
 _SCRAPE = "prometheus.io/scrape"
 _SCRAPE_PORT = "prometheus.io/port"

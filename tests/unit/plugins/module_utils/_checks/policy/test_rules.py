@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_rules import RULES
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.rules import RULES
 
 from tests.conftest import ROOT
 
 _SOURCES = (
-    *(ROOT / "plugins" / "module_utils" / "_checks").glob("policy_*.py"),
+    *(ROOT / "plugins" / "module_utils" / "_checks" / "policy").glob("*.py"),
     ROOT / "plugins" / "module_utils" / "_corridor" / "policy" / "guards.py",
 )
 _PAGE = ROOT / "docs" / "policy-guards.md"
@@ -32,7 +32,7 @@ def test_the_page_has_the_table() -> None:
 def test_the_code_reports_these_rules_and_no_others() -> None:
     reported: set[str] = set()
     for path in _SOURCES:
-        if path.name == "policy_rules.py":
+        if path.name == "rules.py":
             continue
         text = path.read_text(encoding="utf-8")
         reported |= set(re.findall(r'Judged\(\s*"([a-z-]+)"', text))

@@ -13,8 +13,8 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_judge import judge
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_lockout import Lockout
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.judge import judge
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.lockout import Lockout
 
 from tests.conftest import ROOT
 

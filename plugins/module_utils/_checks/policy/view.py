@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
-from .policy_hosts import Hosts, Rules, full
-from .policy_scene import AUTHORIZATION, HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Key, Scene
-from .snapshot import Obj, dig, namespace_of
+from ..snapshot import Obj, dig, namespace_of
+from .hosts import Hosts, Rules, full
+from .scene import AUTHORIZATION, HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Key, Scene
 
 T = TypeVar("T")
 

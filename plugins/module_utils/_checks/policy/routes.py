@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from . import selectors
-from .policy_hosts import full, overlap
-from .policy_model import Judged, some
-from .policy_scene import GATEWAY, HTTP_ROUTE, NAMESPACE, REFERENCE_GRANT, SERVICE, SERVICE_ENTRY, kind_of
-from .policy_traffic import mixed, unknown_host
-from .policy_view import View, parents
-from .snapshot import Obj, dig, name_of, namespace_of
+from .. import selectors
+from ..snapshot import Obj, dig, name_of, namespace_of
+from .hosts import full, overlap
+from .model import Judged, some
+from .scene import GATEWAY, HTTP_ROUTE, NAMESPACE, REFERENCE_GRANT, SERVICE, SERVICE_ENTRY, kind_of
+from .traffic import mixed, unknown_host
+from .view import View, parents
 
 _HOSTNAME = "networking.istio.io/Hostname"
 

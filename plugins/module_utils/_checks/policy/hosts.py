@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from .policy_scene import DESTINATION_RULE, SERVICE, SERVICE_ENTRY, Scene
-from .snapshot import Obj, annotations_of, dig, name_of, namespace_of
+from ..snapshot import Obj, annotations_of, dig, name_of, namespace_of
+from .scene import DESTINATION_RULE, SERVICE, SERVICE_ENTRY, Scene
 
 _EXPORT = "networking.istio.io/exportTo"
 _DOMAIN = "svc.cluster.local"

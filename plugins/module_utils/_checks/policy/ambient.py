@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .policy_identities import admits, spares, takes_identity
-from .policy_model import Judged, some
-from .policy_scene import (
+from ..snapshot import Obj, dig, labels_of, namespace_of, ref
+from .identities import admits, spares, takes_identity
+from .model import Judged, some
+from .scene import (
     AUTHORIZATION,
     ENVOY_FILTER,
     GATEWAY,
@@ -28,9 +29,8 @@ from .policy_scene import (
     WASM_PLUGIN,
     kind_of,
 )
-from .policy_view import View, action, selector, targets
-from .policy_waypoints import target_refs
-from .snapshot import Obj, dig, labels_of, namespace_of, ref
+from .view import View, action, selector, targets
+from .waypoints import target_refs
 
 _HTTP_OPERATIONS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
 _HTTP_SOURCES = ("remoteIpBlocks", "notRemoteIpBlocks", "requestPrincipals", "notRequestPrincipals")

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from .policy_hosts import full, service_of
-from .policy_routes import backends
-from .policy_scene import GATEWAY, ISTIO_GATEWAY, ROUTES, SERVICE, VIRTUAL_SERVICE, Key
-from .policy_traffic import destinations, gateway_name
-from .policy_view import MESH, View, parents
-from .snapshot import Obj, dig, labels_of, namespace_of
+from ..snapshot import Obj, dig, labels_of, namespace_of
+from .hosts import full, service_of
+from .routes import backends
+from .scene import GATEWAY, ISTIO_GATEWAY, ROUTES, SERVICE, VIRTUAL_SERVICE, Key
+from .traffic import destinations, gateway_name
+from .view import MESH, View, parents
 
 Ways = dict[Key, set[tuple[str, str]]]
 

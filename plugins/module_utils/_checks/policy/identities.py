@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .snapshot import Obj, dig, namespace_of
+from ..snapshot import Obj, dig, namespace_of
 
 _IDENTITIES = ("principals", "namespaces", "serviceAccounts")
 _EXCLUDED = ("notPrincipals", "notNamespaces", "notServiceAccounts")

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .policy_model import Judged
-from .policy_scene import GATEWAY, GATEWAY_CLASS, NAMESPACE, SERVICE, SERVICE_ENTRY, Waypoint, kind_of
-from .policy_view import View, target_kind, targets
-from .snapshot import Obj, dig, labels_of, name_of, namespace_of
+from ..snapshot import Obj, dig, labels_of, name_of, namespace_of
+from .model import Judged
+from .scene import GATEWAY, GATEWAY_CLASS, NAMESPACE, SERVICE, SERVICE_ENTRY, Waypoint, kind_of
+from .view import View, target_kind, targets
 
 _TARGETS = (SERVICE, SERVICE_ENTRY, GATEWAY, GATEWAY_CLASS)
 _WAYPOINT_CLASS = "istio-waypoint"

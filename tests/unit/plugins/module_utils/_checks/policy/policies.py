@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_judge import judge
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_model import Judged
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_rules import RULES
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_scene import Scene
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_view import View
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.judge import judge
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.model import Judged
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.rules import RULES
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.scene import Scene
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.view import View
 
 Obj = dict[str, Any]
 NETWORKING, SECURITY, GATEWAY_API = "networking.istio.io/v1", "security.istio.io/v1", "gateway.networking.k8s.io/v1"

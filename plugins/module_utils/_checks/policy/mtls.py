@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from .policy_identities import admits_anonymous, admits_nobody
-from .policy_scene import AUTHORIZATION, PEER_AUTHENTICATION
-from .policy_view import View, action, selector, targets
-from .snapshot import Obj, dig, labels_of, meta, name_of, namespace_of
+from ..snapshot import Obj, dig, labels_of, meta, name_of, namespace_of
+from .identities import admits_anonymous, admits_nobody
+from .scene import AUTHORIZATION, PEER_AUTHENTICATION
+from .view import View, action, selector, targets
 
 _STRICT = "STRICT"
 # What has just been written has no time yet, and is younger than all there is.

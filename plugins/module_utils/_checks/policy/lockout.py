@@ -16,16 +16,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .model import counted
-from .policy_clients import Group, plaintext
-from .policy_identities import admits, rules_of
-from .policy_model import Judged, some
-from .policy_mtls import Refusal, Refusals
-from .policy_scene import AUTHORIZATION, PEER_AUTHENTICATION, kind_of
-from .policy_view import View, action, selector, targets
-from .policy_ways import gateways_to
-from .skew import workload_of
-from .snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
+from ..model import counted
+from ..skew import workload_of
+from ..snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
+from .clients import Group, plaintext
+from .identities import admits, rules_of
+from .model import Judged, some
+from .mtls import Refusal, Refusals
+from .scene import AUTHORIZATION, PEER_AUTHENTICATION, kind_of
+from .view import View, action, selector, targets
+from .ways import gateways_to
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from .snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of
+from ..snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of
 
 Key = tuple[str, str]
 Mode = Literal["sidecar", "ambient", "gateway", "none"]

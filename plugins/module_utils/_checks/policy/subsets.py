@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .policy_hosts import exported as exported_to
-from .policy_hosts import full, share
-from .policy_model import Judged, some
-from .policy_scene import POD
-from .policy_traffic import unknown_host
-from .policy_view import View
-from .snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
+from ..snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
+from .hosts import exported as exported_to
+from .hosts import full, share
+from .model import Judged, some
+from .scene import POD
+from .traffic import unknown_host
+from .view import View
 
 
 def destination_rule(view: View, obj: Obj) -> Iterator[Judged]:

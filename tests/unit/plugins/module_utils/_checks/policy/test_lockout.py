@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_lockout import Client, Lockout, matters
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_model import Judged
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.lockout import Client, Lockout, matters
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.model import Judged
 
 from .policies import (
     AMBIENT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy_identities import (
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.identities import (
     admits,
     admits_anonymous,
     admits_nobody,

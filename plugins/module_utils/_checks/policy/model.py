@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .snapshot import Obj, ref
+from ..snapshot import Obj, ref
 
 Severity = Literal["error", "warning"]
 

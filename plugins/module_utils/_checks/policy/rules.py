@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from .policy_model import Rule
+from .model import Rule
 
 _ERROR = ("error",)
 _WARNING = ("warning",)

@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import selectors
-from .policy_model import Judged
-from .policy_scene import NETWORK_POLICY
-from .policy_view import View
-from .snapshot import Obj, dig, labels_of, namespace_of, ref
+from .. import selectors
+from ..snapshot import Obj, dig, labels_of, namespace_of, ref
+from .model import Judged
+from .scene import NETWORK_POLICY
+from .view import View
 
 _HBONE = 15008
 
