@@ -12,7 +12,12 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+
+# Of all processors' time, and seconds to wait for it at most.
+_IDLE, _PATIENCE = 0.1, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ def measure(cases: Sequence[Case], *, runs: int, say: Callable[[str], None]) -> 
                 continue
             if case.prepare:
                 case.prepare()
+                _calm()
             throttled = case.throttled()
             seconds = run_once(case.name, case.command, case.env, case.expect)
             if turn >= 0:
@@ -88,6 +94,23 @@ def run_once(name: str, command: Sequence[str], env: Mapping[str, str], expect: 
     if done.returncode or expect not in done.stdout:
         raise RuntimeError(f"{name}: exit {done.returncode}, {expect!r} wanted\n{done.stdout}\n{done.stderr}")
     return seconds
+
+
+def _calm() -> None:
+    """Return once the machine is nearly idle: what was prepared may still be worked on by controllers."""
+    for _second in range(_PATIENCE):
+        before = _ticks()
+        time.sleep(1)
+        after = _ticks()
+        busy, all_of_it = after[0] - before[0], after[1] - before[1]
+        if busy < _IDLE * all_of_it:
+            return
+
+
+def _ticks() -> tuple[int, int]:
+    """The kernel's ticks since it started: those that some process worked in, and all."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
 def _machine() -> float:
