@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 # Of all processors' time, and seconds to wait for it at most.
 _IDLE, _PATIENCE = 0.1, 30
 
