@@ -186,7 +186,7 @@ class ObjectEngine:
         if item.live is None:
             item.step = self._step(item, None, item.obj, "local")
         elif paths := differ.drift(item.obj, item.live):
-            item.step = self._step(item, item.live, item.obj, "local", _in_words(paths))
+            item.step = self._step(item, item.live, item.obj, "local", in_words(paths))
             item.step.action = "update"
         else:
             item.step = Step(item.label, "none", _AS_DESIRED, predicted_by="local")
@@ -269,10 +269,11 @@ def _dying(live: Obj | None) -> bool:
 
 
 def _differs(live: Obj, predicted: Obj) -> str:
-    return _in_words(differ.changed_paths(differ.clean(live), differ.clean(predicted)))
+    return in_words(differ.changed_paths(differ.clean(live), differ.clean(predicted)))
 
 
-def _in_words(paths: list[str]) -> str:
+def in_words(paths: list[str]) -> str:
+    """What differs, for people: the first few paths, and how many more there are."""
     more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
     return f"differs in {', '.join(paths[:5])}{more}"
 

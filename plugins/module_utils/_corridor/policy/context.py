@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._desired.intents.planes import DataPlane, Mode, Planes
+from ..._desired.policy.acceptance import own_waypoint
 from ..._desired.policy.model import Document
 from ..._errors import BadInput, Forbidden
 from ..._intent.policy import PolicyIntent
@@ -22,8 +23,6 @@ from ..live import Obj, Target, observe
 _MODE = "istio.io/dataplane-mode"
 _INJECTION = "istio-injection"
 _REVISION = "istio.io/rev"
-_WAYPOINT = "istio.io/use-waypoint"
-_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
 
 
 def named(intent: PolicyIntent) -> set[str]:
@@ -113,15 +112,6 @@ def plane_of(namespace: Obj, services: Mapping[str, Obj]) -> DataPlane:
         )
     mode: Mode = "ambient" if ambient else "sidecar" if injected or labels.get(_REVISION) else "none"
     own = {
-        name: _waypoint(each["metadata"].get("labels") or {}, meta["name"])
-        for name, each in services.items()
-        if _WAYPOINT in (each["metadata"].get("labels") or {})
+        name: waypoint for name, each in services.items() if (waypoint := own_waypoint(each, meta["name"])) is not None
     }
-    return DataPlane(mode, _waypoint(labels, meta["name"]), own)
-
-
-def _waypoint(labels: Mapping[str, Any], namespace: str) -> str:
-    name = str(labels.get(_WAYPOINT) or "")
-    if name in ("", "none"):
-        return ""
-    return f"{labels.get(_WAYPOINT_NAMESPACE) or namespace}/{name}"
+    return DataPlane(mode, own_waypoint(namespace) or "", own)

@@ -25,6 +25,7 @@ from ..collecting import without_collecting
 from ..guess import guess
 from ..items import OF_ONE_OBJECT, Item, for_all
 from ..live import Target
+from ..objects import in_words
 from ..plan import Step
 from . import applyset
 from .draft import Draft
@@ -151,9 +152,7 @@ class _Rehearsal:
             item.step = Step(item.label, "none", _AS_DESIRED, predicted_by="local")
             return
         shown_before, shown_after = differ.before_after(live, after)
-        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-        reason = f"differs in {', '.join(paths[:5])}{more}"
-        item.step = Step(item.label, "update", reason, shown_before, shown_after, "local")
+        item.step = Step(item.label, "update", in_words(paths), shown_before, shown_after, "local")
 
     # -- whose it is ---------------------------------------------------------------------------------
 

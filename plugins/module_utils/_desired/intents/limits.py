@@ -100,11 +100,8 @@ def _reach(element: Element, entry: Entry, planes: Planes, namespace: str) -> Re
         return Reach(namespace, {"targetRefs": [proxies.target("Gateway", name)]}, "GATEWAY")
     if proxies.everywhere(element, entry, planes, namespace, "give it for each namespace"):
         return None
-    plane = proxies.plane_of(element, planes, namespace)
+    plane = proxies.enrolled_plane(element, planes, namespace)
     if plane is None:
-        return None
-    if plane.mode == "none":
-        element.wrong(f"{proxies.NOT_IN_MESH.format(namespace=namespace)}.")
         return None
     if plane.mode == "ambient":
         return _ambient(element, entry, plane, planes, namespace)

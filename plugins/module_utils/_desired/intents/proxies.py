@@ -47,6 +47,15 @@ def plane_of(element: Element, planes: Planes, namespace: str) -> DataPlane | No
         return None
 
 
+def enrolled_plane(element: Element, planes: Planes, namespace: str) -> DataPlane | None:
+    """The data plane of a namespace that is in the mesh; None when it is not, or not known, which is noted."""
+    plane = plane_of(element, planes, namespace)
+    if plane is not None and plane.mode == "none":
+        element.wrong(f"{NOT_IN_MESH.format(namespace=namespace)}.")
+        return None
+    return plane
+
+
 def labels_of(element: Element, entry: Mapping[str, Any], planes: Planes, namespace: str) -> dict[str, str] | None:
     """The labels that select the sidecars of `workload` or `service`; {} for all; None when wrong, which is noted.
 

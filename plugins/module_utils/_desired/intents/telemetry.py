@@ -69,11 +69,8 @@ def _reach(element: Element, entry: Entry, planes: Planes, namespace: str) -> di
         return {"targetRefs": [proxies.target("Gateway", entry["gateway"])]}
     if proxies.everywhere(element, entry, planes, namespace, "say `mesh: true` if that is meant"):
         return None
-    plane = proxies.plane_of(element, planes, namespace)
+    plane = proxies.enrolled_plane(element, planes, namespace)
     if plane is None:
-        return None
-    if plane.mode == "none":
-        element.wrong(f"{proxies.NOT_IN_MESH.format(namespace=namespace)}.")
         return None
     if plane.mode == "sidecar":
         labels = proxies.labels_of(element, entry, planes, namespace)

@@ -33,16 +33,19 @@ def judge(obj: Obj, around: Surroundings) -> Verdict:
     return rule(obj, around) if rule else Verdict("nothing", "istiod writes no condition on its kind")
 
 
-def own_waypoint(obj: Obj) -> str | None:
-    """The waypoint that an object's labels name, "namespace/name"; "" for none at all, None when they say nothing."""
+def own_waypoint(obj: Obj, home: str = "") -> str | None:
+    """The waypoint that an object's labels name, "namespace/name"; "" for none at all, None when they say nothing.
+
+    `home` is the object's namespace, where it does not say itself.
+    """
     meta = obj.get("metadata") or {}
     labels = meta.get("labels") or {}
     name = labels.get(USE_WAYPOINT)
     if name is None:
         return None
     # A Namespace's waypoint is in itself, unless it says otherwise.
-    home = meta.get("namespace") or meta.get("name")
-    return "" if name in ("", "none") else f"{labels.get(USE_WAYPOINT_NAMESPACE) or home}/{name}"
+    place = labels.get(USE_WAYPOINT_NAMESPACE) or home or meta.get("namespace") or meta.get("name")
+    return "" if name in ("", "none") else f"{place}/{name}"
 
 
 def targets(policy: Obj) -> list[Obj]:
