@@ -1,0 +1,41 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""What enrollment knows of the cluster: read in bulk, once for each call, by `reading.read`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..._checks.policy.scene import Scene
+from ..._checks.snapshot import Obj
+from ..usage import Usage
+
+
+@dataclass(slots=True)
+class Survey:
+    """`scene` has every namespace (metadata), every pod that is not over (metadata, but see `pods`), and policy.
+
+    The rest is of the namespaces that the call is about, by namespace. `pods` are whole pods, less managed fields;
+    of those namespaces only where something has or shall have a proxy of its own, which `deep` names.
+    `owners` are Deployments, StatefulSets, DaemonSets and Rollouts, and Jobs and CronJobs. `agents` are the
+    DaemonSets of istio-cni and ztunnel, `agent_pods` their pods. `unread` says in words what could not be read, and
+    what that leaves unknown.
+    """
+
+    scene: Scene
+    usage: Usage
+    deep: frozenset[str] = frozenset()
+    pods: Mapping[str, Sequence[Obj]] = field(default_factory=dict)
+    owners: Mapping[str, Sequence[Obj]] = field(default_factory=dict)
+    replica_sets: Mapping[str, Sequence[Obj]] = field(default_factory=dict)
+    budgets: Mapping[str, Sequence[Obj]] = field(default_factory=dict)
+    quotas: Mapping[str, Sequence[Obj]] = field(default_factory=dict)
+    nodes: Sequence[Obj] = ()
+    agents: Sequence[Obj] = ()
+    agent_pods: Sequence[Obj] = ()
+    unread: Sequence[str] = ()
