@@ -44,6 +44,8 @@ _KINDS: dict[str, Kind] = {
     scene.SERVICE_ENTRY: kinds.SERVICE_ENTRY,
     scene.WORKLOAD_ENTRY: kinds.WORKLOAD_ENTRY,
     scene.ISTIO_GATEWAY: kinds.ISTIO_GATEWAY,
+    scene.SIDECAR: kinds.SIDECAR,
+    scene.ENVOY_FILTER: kinds.ENVOY_FILTER,
     scene.AUTHORIZATION: kinds.AUTHORIZATION_POLICY,
     scene.PEER_AUTHENTICATION: kinds.PEER_AUTHENTICATION,
     scene.REQUEST_AUTHENTICATION: kinds.REQUEST_AUTHENTICATION,
@@ -91,22 +93,25 @@ def scenes(client: Client, draft: Draft, wanted: Wanted, *, root: str, known: Sc
         wanted = Wanted(wanted.kinds - set(objects), wanted.spaces, wanted.everywhere)
         if scene.POD in objects and (scene.POD not in partial or not wanted.everywhere):
             wanted.spaces, wanted.everywhere = set(), False
-    home = {item.target.namespace for item in (*draft.items, *draft.removals) if item.target.namespace} | {root}
-    with without_collecting():
-        found = client.many(lambda read: read(), _reads(client, wanted, sorted(home)))
-    for one in found:
-        unread += one.unread
-        if one.items is None:
-            continue
-        partial.pop(one.kind, None)
-        objects[one.kind] = {(namespace_of(obj), name_of(obj)): obj for obj in one.items}
-        if one.namespaces is not None:
-            partial[one.kind] = one.namespaces
+    home = {item.target.namespace for item in (*draft.items, *draft.removals) if item.target.namespace}
+    _read(client, wanted, home | {root}, objects, partial, unread)
     return Scenes(
         Scene(objects, root=root, partial=partial),
         Scene(_after(objects, draft), root=root, partial=partial),
         unread,
     )
+
+
+def read_scene(client: Client, wanted: Wanted, home: Iterable[str], *, root: str) -> tuple[Scene, list[Unread]]:
+    """What is wanted of the cluster as it is, and what could not be read of it.
+
+    `home` are the namespaces that are read where a kind may not be listed in all. Raises Unreachable or Unauthorized.
+    """
+    objects: dict[str, Mapping[Key, Obj]] = {}
+    partial: dict[str, frozenset[str]] = {}
+    unread: list[Unread] = []
+    _read(client, wanted, {*home, root}, objects, partial, unread)
+    return Scene(objects, root=root, partial=partial), unread
 
 
 def predicted(item: Item) -> Obj:
@@ -156,6 +161,27 @@ class _Read:
     items: list[Obj] | None
     namespaces: frozenset[str] | None = None
     unread: list[Unread] = field(default_factory=list)
+
+
+def _read(
+    client: Client,
+    wanted: Wanted,
+    home: Iterable[str],
+    objects: dict[str, Mapping[Key, Obj]],
+    partial: dict[str, frozenset[str]],
+    unread: list[Unread],
+) -> None:
+    """Read what is wanted into the last three."""
+    with without_collecting():
+        found = client.many(lambda read: read(), _reads(client, wanted, sorted(home)))
+    for one in found:
+        unread += one.unread
+        if one.items is None:
+            continue
+        partial.pop(one.kind, None)
+        objects[one.kind] = {(namespace_of(obj), name_of(obj)): obj for obj in one.items}
+        if one.namespaces is not None:
+            partial[one.kind] = one.namespaces
 
 
 def _reads(client: Client, wanted: Wanted, home: list[str]) -> list[Callable[[], _Read]]:
