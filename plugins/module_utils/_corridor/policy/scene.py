@@ -51,6 +51,7 @@ _KINDS: dict[str, Kind] = {
     scene.REQUEST_AUTHENTICATION: kinds.REQUEST_AUTHENTICATION,
     scene.TELEMETRY: kinds.TELEMETRY,
     scene.WASM_PLUGIN: kinds.WASM_PLUGIN,
+    scene.TRAFFIC_EXTENSION: kinds.TRAFFIC_EXTENSION,
     scene.GATEWAY: kinds.GATEWAY,
     scene.REFERENCE_GRANT: kinds.REFERENCE_GRANT,
     scene.HTTP_ROUTE: kinds.HTTP_ROUTE,
@@ -69,6 +70,16 @@ class Unread:
     kind: str
     namespaces: tuple[str, ...]
     reason: str
+
+
+@dataclass(slots=True)
+class Part:
+    """What was read of one kind. `items` None: nothing could be read. `namespaces` None: all were."""
+
+    kind: str
+    items: list[Obj] | None
+    namespaces: frozenset[str] | None = None
+    unread: list[Unread] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -94,7 +105,9 @@ def scenes(client: Client, draft: Draft, wanted: Wanted, *, root: str, known: Sc
         if scene.POD in objects and (scene.POD not in partial or not wanted.everywhere):
             wanted.spaces, wanted.everywhere = set(), False
     home = {item.target.namespace for item in (*draft.items, *draft.removals) if item.target.namespace}
-    _read(client, wanted, home | {root}, objects, partial, unread)
+    with without_collecting():
+        found = client.many(lambda read: read(), _reads(client, wanted, sorted(home | {root})))
+    _lay(found, objects, partial, unread)
     return Scenes(
         Scene(objects, root=root, partial=partial),
         Scene(_after(objects, draft), root=root, partial=partial),
@@ -107,10 +120,20 @@ def read_scene(client: Client, wanted: Wanted, home: Iterable[str], *, root: str
 
     `home` are the namespaces that are read where a kind may not be listed in all. Raises Unreachable or Unauthorized.
     """
+    with without_collecting():
+        return scene_of(client.many(lambda read: read(), scene_reads(client, wanted, {*home, root})), root=root)
+
+
+def scene_reads(client: Client, wanted: Wanted, home: Iterable[str]) -> list[Callable[[], Part]]:
+    """As `read_scene`, but left to the caller to carry out, beside other reads; for `scene_of`."""
+    return _reads(client, wanted, sorted(home))
+
+
+def scene_of(parts: Iterable[Part], *, root: str) -> tuple[Scene, list[Unread]]:
     objects: dict[str, Mapping[Key, Obj]] = {}
     partial: dict[str, frozenset[str]] = {}
     unread: list[Unread] = []
-    _read(client, wanted, {*home, root}, objects, partial, unread)
+    _lay(parts, objects, partial, unread)
     return Scene(objects, root=root, partial=partial), unread
 
 
@@ -153,28 +176,14 @@ def _after(objects: Mapping[str, Mapping[Key, Obj]], draft: Draft) -> dict[str, 
 # -- reading -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Read:
-    """`items` None: nothing could be read. `namespaces` None: all were."""
-
-    kind: str
-    items: list[Obj] | None
-    namespaces: frozenset[str] | None = None
-    unread: list[Unread] = field(default_factory=list)
-
-
-def _read(
-    client: Client,
-    wanted: Wanted,
-    home: Iterable[str],
+def _lay(
+    parts: Iterable[Part],
     objects: dict[str, Mapping[Key, Obj]],
     partial: dict[str, frozenset[str]],
     unread: list[Unread],
 ) -> None:
-    """Read what is wanted into the last three."""
-    with without_collecting():
-        found = client.many(lambda read: read(), _reads(client, wanted, sorted(home)))
-    for one in found:
+    """Put what was read into the other three."""
+    for one in parts:
         unread += one.unread
         if one.items is None:
             continue
@@ -184,8 +193,8 @@ def _read(
             partial[one.kind] = one.namespaces
 
 
-def _reads(client: Client, wanted: Wanted, home: list[str]) -> list[Callable[[], _Read]]:
-    reads: list[Callable[[], _Read]] = []
+def _reads(client: Client, wanted: Wanted, home: list[str]) -> list[Callable[[], Part]]:
+    reads: list[Callable[[], Part]] = []
     for kind in sorted(wanted.kinds - {scene.POD}):
         reads.append(lambda kind=kind: _everywhere(client, kind, home))  # type: ignore[misc]
     if wanted.everywhere or len(wanted.spaces) >= _PODS_EVERYWHERE:
@@ -195,23 +204,23 @@ def _reads(client: Client, wanted: Wanted, home: list[str]) -> list[Callable[[],
     return reads
 
 
-def _everywhere(client: Client, kind: str, home: list[str]) -> _Read:
+def _everywhere(client: Client, kind: str, home: list[str]) -> Part:
     """All objects of a kind; where that is not permitted, those of the namespaces that the run is about."""
     try:
-        return _Read(kind, _list(client, kind, None))
+        return Part(kind, _list(client, kind, None))
     except (Unauthorized, Unreachable):
         raise
     except ApiError as error:
-        if error.status != 403 or kind == scene.NAMESPACE:
-            if kind == scene.NAMESPACE and error.status == 403:
-                return _namespaces(client, home, error)
-            return _Read(kind, None, unread=[Unread(kind, (), str(error))])
+        if error.status != 403:
+            return Part(kind, None, unread=[Unread(kind, (), str(error))])
+        if kind == scene.NAMESPACE:
+            return _namespaces(client, home, error)
         found = _in_each(client, kind, home)
         elsewhere = Unread(kind, (), f"{error} Only {', '.join(sorted(found.namespaces or ())) or 'nothing'} was read.")
-        return _Read(kind, found.items, found.namespaces, [elsewhere])
+        return Part(kind, found.items, found.namespaces, [elsewhere])
 
 
-def _in_each(client: Client, kind: str, namespaces: Iterable[str]) -> _Read:
+def _in_each(client: Client, kind: str, namespaces: Iterable[str]) -> Part:
     items: list[Obj] = []
     read: set[str] = set()
     unread: list[Unread] = []
@@ -223,10 +232,10 @@ def _in_each(client: Client, kind: str, namespaces: Iterable[str]) -> _Read:
             raise
         except ApiError as error:
             unread.append(Unread(kind, (namespace,), str(error)))
-    return _Read(kind, items, frozenset(read), unread)
+    return Part(kind, items, frozenset(read), unread)
 
 
-def _namespaces(client: Client, names: list[str], refused: ApiError) -> _Read:
+def _namespaces(client: Client, names: list[str], refused: ApiError) -> Part:
     """Whoever may not list namespaces may still see his own."""
     items: list[Obj] = []
     for name in names:
@@ -239,7 +248,7 @@ def _namespaces(client: Client, names: list[str], refused: ApiError) -> _Read:
         if found is not None:
             items.append(found)
     told = Unread(scene.NAMESPACE, (), f"{refused} Only {', '.join(map(name_of, items)) or 'none'} was read.")
-    return _Read(scene.NAMESPACE, items, frozenset(), [told])
+    return Part(scene.NAMESPACE, items, frozenset(), [told])
 
 
 def _list(client: Client, kind: str, namespace: str | None) -> list[Obj]:
