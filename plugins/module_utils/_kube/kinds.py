@@ -198,6 +198,7 @@ PEER_AUTHENTICATION = _kind("security.istio.io/v1", "PeerAuthentication")
 REQUEST_AUTHENTICATION = _kind("security.istio.io/v1", "RequestAuthentication")
 TELEMETRY = _kind("telemetry.istio.io/v1", "Telemetry")
 WASM_PLUGIN = _kind("extensions.istio.io/v1alpha1", "WasmPlugin")
+TRAFFIC_EXTENSION = _kind("extensions.istio.io/v1alpha1", "TrafficExtension")
 
 GATEWAY = _kind("gateway.networking.k8s.io/v1", "Gateway")
 GATEWAY_CLASS = _kind("gateway.networking.k8s.io/v1", "GatewayClass")

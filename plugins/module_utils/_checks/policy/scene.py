@@ -45,6 +45,7 @@ PEER_AUTHENTICATION = "security.istio.io/PeerAuthentication"
 REQUEST_AUTHENTICATION = "security.istio.io/RequestAuthentication"
 TELEMETRY = "telemetry.istio.io/Telemetry"
 WASM_PLUGIN = "extensions.istio.io/WasmPlugin"
+TRAFFIC_EXTENSION = "extensions.istio.io/TrafficExtension"
 GATEWAY = "gateway.networking.k8s.io/Gateway"
 GATEWAY_CLASS = "gateway.networking.k8s.io/GatewayClass"
 REFERENCE_GRANT = "gateway.networking.k8s.io/ReferenceGrant"
@@ -301,6 +302,7 @@ ALL_KINDS = (
     REQUEST_AUTHENTICATION,
     TELEMETRY,
     WASM_PLUGIN,
+    TRAFFIC_EXTENSION,
     GATEWAY,
     GATEWAY_CLASS,
     REFERENCE_GRANT,
