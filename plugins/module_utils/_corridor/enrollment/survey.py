@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..._checks.policy.scene import Scene
+from ..._checks.policy.scene import Key, Scene
 from ..._checks.snapshot import Obj
 from ..usage import Usage
 
@@ -22,9 +22,12 @@ class Survey:
 
     The rest is of the namespaces that the call is about, by namespace. `pods` are whole pods, less managed fields;
     of those namespaces only where something has or shall have a proxy of its own, which `deep` names.
-    `owners` are Deployments, StatefulSets, DaemonSets and Rollouts, and Jobs and CronJobs. `agents` are the
-    DaemonSets of istio-cni and ztunnel, `agent_pods` their pods. `unread` says in words what could not be read, and
-    what that leaves unknown.
+    `owners` are Deployments, StatefulSets, DaemonSets and Rollouts, and (metadata only) Jobs and CronJobs;
+    `replica_sets` (metadata) are those of the namespaces of `pods`. `agents` are the DaemonSets of istio-cni and
+    ztunnel, `agent_pods` their pods, `istiods` the Deployments of istiod. `nodes` are metadata only, but for those on
+    which an agent is missing; `stranded` says which pods of our namespaces run there: {node: {(namespace, name)}}.
+    `on_host` are the pods on their host's network. `gateway_api`: whether the cluster serves the Gateway API.
+    `unread` says in words what could not be read, and what that leaves unknown.
     """
 
     scene: Scene
@@ -38,4 +41,8 @@ class Survey:
     nodes: Sequence[Obj] = ()
     agents: Sequence[Obj] = ()
     agent_pods: Sequence[Obj] = ()
+    istiods: Sequence[Obj] = ()
+    stranded: Mapping[str, frozenset[Key]] = field(default_factory=dict)
+    on_host: frozenset[Key] = frozenset()
+    gateway_api: bool = True
     unread: Sequence[str] = ()
