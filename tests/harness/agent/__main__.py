@@ -21,9 +21,10 @@ from typing import Protocol
 
 from .. import processes
 from ..api import Api, ApiError
-from . import egress, repository, trim
+from . import egress, mounts, repository, trim
 from .ambient import IstioCni
 from .istiods import Istiods
+from .kubelet import Kubelet
 from .load_balancers import LoadBalancers
 from .proxies import Proxies
 from .sail.releases import Releases
@@ -92,7 +93,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, stop)
     programs = {version: Path(path) for version, path in settings["istiods"].items()}
     istiods = Istiods(api, routes, programs, pods=pods, pids=pids, logs=logs)
-    proxies = Proxies(Path(settings["proxies"]), istiods, pids=pids, logs=logs)
+    forward = Kubelet(api, mounts.ApiSource(api)).forward
+    proxies = Proxies(Path(settings["proxies"]), istiods, forward, pids=pids, logs=logs)
     for kind, path in WATCHED.items():
         Watcher(api, kind, path, changes, trim.pod if kind == "Pod" else slim).start()
     helm, kubeconfig, charts, home = (Path(settings["sail"][name]) for name in ("helm", "kubeconfig", "charts", "home"))

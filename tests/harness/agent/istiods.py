@@ -178,7 +178,8 @@ class Istiods:
         by_port = {launch.PORTS[name]: local for name, local in each.ports.items()}
         self._routes.set_pod(each.address, by_port)
         each.log = PodLog(self._logs / f"{each.process_name}.log", self._pods / f"{each.process_name}.log")
-        self._kubelet.reach(each.pod, each.container, by_port, each.log.path)
+        self._kubelet.forward(each.pod, by_port)
+        self._kubelet.serve_log(each.pod, each.container, each.log.path)
         each.process = processes.start(
             self._pids,
             each.process_name,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a kubelet would do at the API server for an istiod pod: identity, status, events, and how it is reached."""
+"""What a kubelet would do at the API server for a pod with a process: identity, status, events, how it is reached."""
 
 from __future__ import annotations
 
@@ -50,28 +50,32 @@ class Kubelet:
         data = self._source.data(kind, namespace, name)
         return None if data is None else {key: value.decode(errors="replace") for key, value in data.items()}
 
-    def reach(self, pod: Object, container: Object, ports: Mapping[int, int], log: Path) -> None:
-        """Have kwok forward the pod's ports to loopback ports, and serve its log."""
-        metadata = pod["metadata"]
+    def forward(self, pod: Object, ports: Mapping[int, int]) -> None:
+        """Have kwok forward the pod's ports to loopback ports."""
         forwards = [{"ports": [port], "target": {"port": q, "address": LOOPBACK}} for port, q in ports.items()]
+        self._tell(pod, "PortForward", "portforwards", {"forwards": forwards})
+
+    def serve_log(self, pod: Object, container: Object, log: Path) -> None:
+        """Have kwok serve the file as the container's log."""
         logs = {"containers": [container["name"]], "logsFile": str(log), "follow": True}
-        for kind, plural, spec in (
-            ("PortForward", "portforwards", {"forwards": forwards}),
-            ("Logs", "logs", {"logs": [logs]}),
-        ):
-            owner = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
-            body = {
-                "apiVersion": "kwok.x-k8s.io/v1alpha1",
-                "kind": kind,
-                "metadata": {
-                    "name": metadata["name"],
-                    "namespace": metadata["namespace"],
-                    "ownerReferences": [owner],
-                },
-                "spec": spec,
-            }
-            path = f"/apis/kwok.x-k8s.io/v1alpha1/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}"
-            self._api.apply(path, body)
+        self._tell(pod, "Logs", "logs", {"logs": [logs]})
+
+    def _tell(self, pod: Object, kind: str, plural: str, spec: Object) -> None:
+        """What kwok is to do about one pod; it goes with the pod."""
+        metadata = pod["metadata"]
+        owner = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
+        body = {
+            "apiVersion": "kwok.x-k8s.io/v1alpha1",
+            "kind": kind,
+            "metadata": {
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "ownerReferences": [owner],
+            },
+            "spec": spec,
+        }
+        path = f"/apis/kwok.x-k8s.io/v1alpha1/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}"
+        self._api.apply(path, body)
 
     def publish(self, pod: Object, container: Object, health: Health) -> None:
         """Write the pod's status; a pod that is gone meanwhile is fine."""

@@ -6,7 +6,7 @@
 
 A proxy connects to the istiod that its pod's configuration names: service, selector, a Ready istiod process behind it.
 It acknowledges what it gets, unless its pod's annotation harness.meshwright.io/reject lists the type (cds, lds, rds,
-eds; for ztunnel address, authorization).
+eds; for ztunnel address, authorization). What a ztunnel was sent is at port 15000 of its pod, as with the genuine one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from .. import processes
 from ..control_plane import Component
+from ..ports import free_ports
 from .ambient import annotations_of, is_ready, labels_of
 from .watcher import Change
 
@@ -30,9 +31,13 @@ TYPES = ("sidecar", "router", "waypoint", "ztunnel")
 LIMIT = 300
 """Connections held at most: each costs memory here and in istiod, and 10,000 pods are simulated elsewhere."""
 PROCESS = "proxies"
+ADMIN = 15000
+"""ztunnel's admin port; of it, GET /config_dump is simulated."""
 log = logging.getLogger("proxies")
 
 
+Forward = Callable[[Object, Mapping[int, int]], None]
+"""(pod, loopback ports by the pod's) -> the pod's ports lead there from now on."""
 Reachable = Callable[[str, Mapping[str, str]], int | None]
 """(namespace, labels) -> the plaintext xDS port of a Ready istiod whose pod carries them."""
 
@@ -113,12 +118,13 @@ def connection(pod: Object, services: Mapping[str, Object], reachable: Reachable
 class Proxies:
     """Keeps the Go program's connections equal to the Ready proxies; starts it with the first of them."""
 
-    def __init__(self, program: Path, istiods: Istiods, *, pids: Path, logs: Path) -> None:
-        self._program, self._istiods = program, istiods
+    def __init__(self, program: Path, istiods: Istiods, forward: Forward, *, pids: Path, logs: Path) -> None:
+        self._program, self._istiods, self._forward = program, istiods, forward
         self._pids, self._logs = pids, logs
         self._pods: dict[str, Object] = {}
         self._services: dict[str, Object] = {}
         self._held: dict[str, Object] = {}
+        self._admins: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._seen = -1
 
@@ -127,7 +133,9 @@ class Proxies:
         if table is None:
             return
         if change.now is None or (change.kind == "Pod" and proxy_container(change.now) is None):
-            if table.pop(change.key, None) is not None:
+            gone = table.pop(change.key, None)
+            if gone is not None:
+                self._admins.pop(gone["metadata"].get("uid", ""), None)
                 self._seen = -1
         else:
             table[change.key] = change.now
@@ -136,14 +144,14 @@ class Proxies:
     def tick(self, now: float) -> None:
         if self._process is not None and self._process.poll() is not None:
             log.error("the proxies' program ended with code %s; starting it again", self._process.returncode)
-            self._process, self._held, self._seen = None, {}, -1
+            self._process, self._held, self._admins, self._seen = None, {}, {}, -1
         if self._seen == self._istiods.generation:
             return
-        self._seen = self._istiods.generation
+        seen = self._istiods.generation
         wanted: dict[str, Object] = {}
         for key, pod in self._pods.items():
             if len(wanted) < LIMIT and (command := connection(pod, self._services, self._istiods.reachable)):
-                wanted[key] = command
+                wanted[key] = command | self._admin(pod) if command["type"] == "ztunnel" else command
         for key in set(self._held) - set(wanted):
             self._send({"id": key, "remove": True})
             del self._held[key]
@@ -151,6 +159,16 @@ class Proxies:
             if self._held.get(key) != command:
                 self._send(command)
                 self._held[key] = command
+        self._seen = seen
+
+    def _admin(self, pod: Object) -> Object:
+        """Where the pod's admin port is served; what it was sent stays there when it connects anew."""
+        uid = pod["metadata"]["uid"]
+        if uid not in self._admins:
+            (port,) = free_ports(1)
+            self._forward(pod, {ADMIN: port})
+            self._admins[uid] = port
+        return {"admin": self._admins[uid]}
 
     def stop(self) -> None:
         """End the program: it ends with its stdin."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.harness.agent import ambient, load_balancers, pod_logs, proxies
 from tests.harness.agent.egress import Routes
+from tests.harness.agent.watcher import Change
 
 READY = {"podIP": "10.1.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
 
@@ -104,6 +106,55 @@ def test_a_pod_that_is_not_ready_or_no_proxy_does_not_connect() -> None:
     starting = pod(containers=[proxy(**environment)]) | {"status": {"podIP": "10.1.0.1"}}
     assert proxies.connection(starting, SERVICES, reachable) is None
     assert proxies.connection(pod(containers=[{"name": "web"}]), SERVICES, reachable) is None
+
+
+class Istiod:
+    """The one that answers everybody."""
+
+    generation = 0
+
+    def reachable(self, _namespace: str, _selector: Mapping[str, str]) -> int | None:
+        return 1
+
+
+def test_a_ztunnel_has_an_admin_port_of_its_own_as_long_as_its_pod_lives(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    forwarded: list[tuple[str, Mapping[int, int]]] = []
+    sent: list[dict[str, Any]] = []
+    istiod = Istiod()
+    held = proxies.Proxies(
+        tmp_path,
+        istiod,
+        lambda pod, ports: forwarded.append((pod["metadata"]["uid"], ports)),
+        pids=tmp_path,
+        logs=tmp_path,
+    )
+    monkeypatch.setattr(held, "_send", sent.append)
+
+    def there(key: str, kind: str, uid: str, **annotations: str) -> None:
+        one = pod(containers=[proxy(kind, CA_ADDR="istiod.istio-system.svc:15012")])
+        one["metadata"] |= {"name": key, "uid": uid, "annotations": annotations}
+        held.on_change(Change("Pod", f"app/{key}", one))
+        held.tick(0)
+
+    held.on_change(Change("Service", "istio-system/istiod", SERVICES["istio-system/istiod"]))
+    there("web", "sidecar", "u0")
+    there("a", "ztunnel", "u1")
+    there("b", "ztunnel", "u2")
+    there("a", "ztunnel", "u1", **{proxies.REJECT: "address"})
+    held.on_change(Change("Pod", "app/a", None))
+    there("a", "ztunnel", "u3")
+    ports = [next(iter(ports.values())) for _uid, ports in forwarded]
+    assert [(uid, list(ports)) for uid, ports in forwarded] == [(uid, [15000]) for uid in ("u1", "u2", "u3")]
+    assert len({*ports[:2]}) == 2
+    assert [(each["id"], each.get("admin")) for each in sent if "type" in each] == [
+        ("app/web", None),
+        ("app/a", ports[0]),
+        ("app/b", ports[1]),
+        ("app/a", ports[0]),
+        ("app/a", ports[2]),
+    ]
 
 
 @pytest.mark.parametrize(

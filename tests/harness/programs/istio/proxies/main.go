@@ -5,7 +5,8 @@
 // The xDS connections of simulated proxies: one per proxy, over Istio's own delta client.
 //
 // Reads commands from stdin, one JSON object per line (see command), and ends with it. A proxy subscribes as Envoy
-// (or ztunnel) does and acknowledges what it gets, except for the types that it is told to reject.
+// (or ztunnel) does and acknowledges what it gets, except for the types that it is told to reject. What a ztunnel
+// gets is kept and served on a port of loopback (see admin).
 package main
 
 import (
@@ -51,6 +52,8 @@ type command struct {
 	Metadata  map[string]any `json:"metadata,omitempty"`
 	// Reject holds short names of types: cds, lds, rds, eds, address, authorization.
 	Reject []string `json:"reject,omitempty"`
+	// Admin is the port of loopback where a ztunnel's /config_dump is served, if at all.
+	Admin int `json:"admin,omitempty"`
 }
 
 var typesByName = map[string]string{
@@ -78,7 +81,8 @@ func (r *rejecting) SendMsg(message any) error {
 	return r.ClientStream.SendMsg(message)
 }
 
-func rejector(names []string) grpc.DialOption {
+// streams rejects the types of these names as acknowledgements leave, and notes in `into`, if any, what arrives.
+func streams(names []string, into *received) grpc.DialOption {
 	types := map[string]bool{}
 	for _, name := range names {
 		types[typesByName[name]] = true
@@ -87,7 +91,13 @@ func rejector(names []string) grpc.DialOption {
 		streamer grpc.Streamer, opts ...grpc.CallOption,
 	) (grpc.ClientStream, error) {
 		stream, err := streamer(ctx, desc, cc, method, opts...)
-		return &rejecting{stream, types}, err
+		if err != nil {
+			return nil, err
+		}
+		if into != nil {
+			stream = &keeping{stream, into, types, map[string]bool{}}
+		}
+		return &rejecting{stream, types}, nil
 	})
 }
 
@@ -142,7 +152,7 @@ func subscriptions(kind model.NodeType) []adsc.Option {
 	}
 }
 
-func run(ctx context.Context, c command) error {
+func run(ctx context.Context, c command, into *received) error {
 	metadata, err := structpb.NewStruct(c.Metadata)
 	if err != nil {
 		return err
@@ -152,7 +162,7 @@ func run(ctx context.Context, c command) error {
 	config := &adsc.DeltaADSConfig{Config: adsc.Config{
 		ClientName: c.ID, Namespace: c.Namespace, Workload: c.Pod, IP: c.IP, NodeType: c.Type, Meta: metadata,
 		GrpcOpts: []grpc.DialOption{
-			grpc.WithTransportCredentials(insecure.NewCredentials()), rejector(c.Reject),
+			grpc.WithTransportCredentials(insecure.NewCredentials()), streams(c.Reject, into),
 			grpc.WithReadBufferSize(8 << 10), grpc.WithWriteBufferSize(8 << 10),
 		},
 	}}
@@ -170,6 +180,7 @@ func main() {
 		os.Exit(1)
 	}
 	running := map[string]context.CancelFunc{}
+	admins := map[string]*admin{}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -182,13 +193,33 @@ func main() {
 			cancel()
 			delete(running, c.ID)
 		}
+		if known := admins[c.ID]; known != nil && known.port != c.Admin {
+			_ = known.server.Close()
+			delete(admins, c.ID)
+		}
 		if c.Remove {
 			continue
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		running[c.ID] = cancel
-		if err := run(ctx, c); err != nil {
+		if err := start(ctx, c, admins); err != nil {
 			fmt.Fprintf(os.Stderr, "error: %s: %v\n", c.ID, err)
 		}
 	}
+}
+
+// start serves the proxy's admin port, where it has one and is not serving yet, and makes it connect.
+func start(ctx context.Context, c command, admins map[string]*admin) error {
+	var into *received
+	if c.Admin != 0 {
+		if admins[c.ID] == nil {
+			served, err := serve(c.Admin)
+			if err != nil {
+				return err
+			}
+			admins[c.ID] = served
+		}
+		into = admins[c.ID].state
+	}
+	return run(ctx, c, into)
 }
