@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..._checks import mesh
@@ -18,24 +18,21 @@ from ..._checks.policy import scene as kinds_of
 from ..._checks.policy.scene import Key, Scene
 from ..._checks.snapshot import Obj, Snapshot, Source, annotations_of, labels_of, meta, name_of, namespace_of
 from ..._desired.enrollment.agents import nodes_lacking
-from ..._desired.enrollment.model import STATUS_ANNOTATION
-from ..._errors import ApiError, Invalid, Unauthorized, Unreachable
+from ..._desired.enrollment.model import DEFAULT, REVISION_LABEL, STATUS_ANNOTATION, Expectation, Goal, Plane
+from ..._errors import BadInput
 from ..._kube import kinds
 from ..._kube.client import Client
-from ..._kube.kinds import Kind
 from ..collecting import without_collecting
 from ..policy.scene import scene_of, scene_reads
 from ..policy.wanted import Wanted
 from ..usage import TAG_LABEL, Usage, usage_of
+from .reading_rows import EVERYWHERE, RUNNING, Lists, Rows
 from .survey import Survey
 
-# From so many namespaces one LIST of all is cheaper than one for each.
-_EVERYWHERE = 5
-_RUNNING = "status.phase!=Succeeded,status.phase!=Failed"
-_ON_HOST = "spec.hostNetwork=true"
 _AGENTS = ("k8s-app=istio-cni-node", "app=ztunnel")
 # A node or two may lack an agent; where many do, it is not worth asking for each.
 _NODES_ASKED = 20
+_WHOSE = "which workloads run what"
 
 _SCENE = (
     kinds_of.NAMESPACE,
@@ -75,14 +72,6 @@ _LEAVES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Objects of one kind, some of them unread."""
-
-    items: list[dict[str, Any]]
-    unread: tuple[str, ...] = ()
-
-
 def read(client: Client, namespaces: Collection[str], *, root: str, deep: Collection[str] = ()) -> Survey:
     """All that enrollment of these namespaces looks at. Raises Unreachable or Unauthorized.
 
@@ -92,13 +81,42 @@ def read(client: Client, namespaces: Collection[str], *, root: str, deep: Collec
     return _Reading(client, sorted(set(namespaces)), root).survey(frozenset(deep))
 
 
+def resolve(survey: Survey, goal: Goal, now: Plane) -> Expectation:
+    """What pods are to be like in the end, the tag or default injector resolved. Raises BadInput for an unknown one."""
+    if goal.mode != "sidecar":
+        return Expectation(goal.mode)
+    name = goal.revision or (now.revision if now.mode == "sidecar" else "") or DEFAULT
+    if problem := revision_problem(survey, name):
+        option = "revision" if goal.revision else "mode: sidecar"
+        raise BadInput(f"{option}: {problem}", hint=_revisions_there(survey))
+    return Expectation("sidecar", survey.usage.resolve(name))
+
+
+def revision_problem(survey: Survey, name: str) -> str:
+    """Why no pod would be injected by this revision or tag, in words; "" when there is one, or when that is unknown."""
+    usage = survey.usage
+    if not survey.scene.knows(kinds_of.MUTATING):
+        return ""
+    injecting = {str(labels_of(hook).get(TAG_LABEL) or _revision(hook)) for hook in _injectors(survey.scene)}
+    target = usage.resolve(name)
+    if name in usage.tags and usage.revisions and target not in usage.revisions and not _outside(survey, target):
+        return f"tag {name} names revision {target}, which has no istiod."
+    if name in injecting:
+        return ""
+    if name in usage.revisions:
+        return f"revision {name} has an istiod, but no webhook that injects."
+    if name == DEFAULT:
+        return "there is no revision or tag default, by which istio-injection=enabled would inject."
+    return f"there is no revision or tag {name}."
+
+
 class _Reading:
     def __init__(self, client: Client, namespaces: list[str], root: str) -> None:
         self.client = client
         self.namespaces = namespaces
         self.mine = frozenset(namespaces)
         self.root = root
-        self.everywhere = len(namespaces) >= _EVERYWHERE
+        self.lists = Lists(client, namespaces)
 
     def survey(self, deep: frozenset[str]) -> Survey:
         wanted = Wanted(set(_SCENE), everywhere=True)
@@ -108,7 +126,7 @@ class _Reading:
             rest = self._reads()
             jobs: list[Callable[[], Any]] = [scene_parts[-1], *rest.values(), *scene_parts[:-1]]
             answers = self.client.many(lambda job: job(), jobs)
-            rows: dict[str, _Rows] = dict(zip(rest, answers[1 : 1 + len(rest)], strict=True))
+            rows: dict[str, Rows] = dict(zip(rest, answers[1 : 1 + len(rest)], strict=True))
             scene, unread = scene_of([answers[0], *answers[1 + len(rest) :]], root=self.root)
             told = [*(_told(one.kind, one.reason) for one in unread), *(s for row in rows.values() for s in row.unread)]
             deep = self.mine & (deep | self._with_proxies(scene))
@@ -119,68 +137,29 @@ class _Reading:
 
     # -- the first wave -----------------------------------------------------------------------------------------------
 
-    def _reads(self) -> dict[str, Callable[[], _Rows]]:
-        client = self.client
-        reads: dict[str, Callable[[], _Rows]] = {
-            "deployments": lambda: self._mine(kinds.DEPLOYMENT, "how workloads restart"),
-            "stateful_sets": lambda: self._mine(kinds.STATEFUL_SET, "how workloads restart"),
-            "daemon_sets": lambda: self._all(kinds.DAEMON_SET, "whether istio-cni and ztunnel are there"),
-            "budgets": lambda: self._mine(kinds.PDB, "which disruption budgets there are"),
-            "quotas": lambda: self._mine(kinds.RESOURCE_QUOTA, "whether quotas have room for proxies"),
-            "jobs": lambda: self._mine(kinds.JOB, "which Jobs run", metadata_only=True),
-            "cron_jobs": lambda: self._mine(kinds.CRON_JOB, "which CronJobs there are", metadata_only=True),
-            "nodes": lambda: self._all(kinds.NODE, "whether each node has its agents", metadata_only=True),
-            "istiods": lambda: self._all(kinds.DEPLOYMENT, "which revisions there are", labels="app=istiod"),
-            "classes": lambda: self._all(kinds.GATEWAY_CLASS, "which Gateways are Istio's", served=True),
+    def _reads(self) -> dict[str, Callable[[], Rows]]:
+        lists = self.lists
+        reads: dict[str, Callable[[], Rows]] = {
+            "deployments": lambda: lists.mine(kinds.DEPLOYMENT, "how workloads restart"),
+            "stateful_sets": lambda: lists.mine(kinds.STATEFUL_SET, "how workloads restart"),
+            "daemon_sets": lambda: lists.everywhere(kinds.DAEMON_SET, "whether istio-cni and ztunnel are there"),
+            "budgets": lambda: lists.mine(kinds.PDB, "which disruption budgets there are"),
+            "quotas": lambda: lists.mine(kinds.RESOURCE_QUOTA, "whether quotas have room for proxies"),
+            "jobs": lambda: lists.mine(kinds.JOB, "which Jobs run", metadata_only=True),
+            "cron_jobs": lambda: lists.mine(kinds.CRON_JOB, "which CronJobs there are", metadata_only=True),
+            "nodes": lambda: lists.everywhere(kinds.NODE, "whether each node has its agents", metadata_only=True),
+            "istiods": lambda: lists.everywhere(kinds.DEPLOYMENT, "which revisions there are", labels="app=istiod"),
+            "classes": lambda: lists.if_served(kinds.GATEWAY_CLASS, "which Gateways are Istio's"),
             "rollouts": lambda: (
-                self._mine(kinds.ROLLOUT, "how Rollouts restart") if client.served(kinds.ROLLOUT) else _Rows([])
+                lists.mine(kinds.ROLLOUT, "how Rollouts restart") if self.client.served(kinds.ROLLOUT) else Rows([])
             ),
-            "on_host": self._on_host,
-            "gateway_api": lambda: _Rows([{}] if client.served(kinds.GATEWAY) else []),
+            "on_host": lists.on_host,
+            "gateway_api": lambda: Rows([{}] if self.client.served(kinds.GATEWAY) else []),
         }
         for at, labels in enumerate(_AGENTS):
-            reads[f"agents {at}"] = lambda labels=labels: self._all(  # type: ignore[misc]
-                kinds.POD, "whether each node has its agents", labels=labels
-            )
+            leaves = "whether each node has its agents"
+            reads[f"agents {at}"] = partial(lists.everywhere, kinds.POD, leaves, labels=labels)
         return reads
-
-    def _all(self, kind: Kind, leaves: str, *, served: bool = False, **how: Any) -> _Rows:
-        try:
-            if served and not self.client.served(kind):
-                return _Rows([])
-            return _Rows(self.client.list(kind, **how))
-        except (Unauthorized, Unreachable):
-            raise
-        except ApiError as error:
-            return _Rows([], (f"{error.message} So it is not known {leaves}.",))
-
-    def _mine(self, kind: Kind, leaves: str, **how: Any) -> _Rows:
-        """Of our namespaces; where all may not be listed, each by itself."""
-        if self.everywhere:
-            try:
-                found = self.client.list(kind, **how)
-                return _Rows([item for item in found if item["metadata"].get("namespace") in self.mine])
-            except (Unauthorized, Unreachable):
-                raise
-            except ApiError as error:
-                if error.status != 403:
-                    return _Rows([], (f"{error.message} So it is not known {leaves}.",))
-        items: list[dict[str, Any]] = []
-        unread: list[str] = []
-        for namespace in self.namespaces:
-            try:
-                items += self.client.list(kind, namespace, **how)
-            except (Unauthorized, Unreachable):
-                raise
-            except ApiError as error:
-                unread.append(f"{error.message} So it is not known {leaves} in {namespace}.")
-        return _Rows(items, tuple(unread))
-
-    def _on_host(self) -> _Rows:
-        try:
-            return self._mine(kinds.POD, "which pods are on their host's network", fields=_ON_HOST, metadata_only=True)
-        except Invalid:  # servers before 1.28 do not know the field; templates tell of most
-            return _Rows([])
 
     def _with_proxies(self, scene: Scene) -> frozenset[str]:
         return frozenset(
@@ -189,7 +168,7 @@ class _Reading:
             if any(annotations_of(pod).get(STATUS_ANNOTATION) for pod in scene.pods.get(name, ()))
         )
 
-    def _gathered(self, rows: Mapping[str, _Rows], scene: Scene, deep: frozenset[str], told: list[str]) -> Survey:
+    def _gathered(self, rows: Mapping[str, Rows], scene: Scene, deep: frozenset[str], told: list[str]) -> Survey:
         daemon_sets = rows["daemon_sets"].items
         ours = [item for item in daemon_sets if item["metadata"].get("namespace") in self.mine]
         owners = [rows[name].items for name in ("deployments", "stateful_sets", "rollouts", "jobs", "cron_jobs")]
@@ -211,9 +190,7 @@ class _Reading:
             gateway_api=bool(rows["gateway_api"].items),
         )
 
-    def _usage(
-        self, scene: Scene, istiods: Iterable[Obj], daemon_sets: Iterable[Obj], classes: Iterable[Obj]
-    ) -> Usage:
+    def _usage(self, scene: Scene, istiods: Iterable[Obj], daemon_sets: Iterable[Obj], classes: Iterable[Obj]) -> Usage:
         return usage_of(
             namespaces=scene.all(kinds_of.NAMESPACE),
             pods=scene.all(kinds_of.POD),
@@ -228,15 +205,15 @@ class _Reading:
 
     def _second_wave(self, found: Survey, deep: frozenset[str], told: list[str]) -> None:
         """Whole pods and ReplicaSets of `deep`, and what runs on nodes that lack an agent."""
+        lists = self.lists
         lacking = sorted(nodes_lacking(found))[:_NODES_ASKED]
         spaces = [None] if self._rather_all(found.scene, deep) else sorted(deep)
-        jobs: list[tuple[str, Callable[[], _Rows]]] = []
+        jobs: list[tuple[str, Callable[[], Rows]]] = []
         for space in spaces:
-            jobs.append(("pods", lambda space=space: self._in(kinds.POD, space, fields=_RUNNING)))  # type: ignore[misc]
-            jobs.append(("sets", lambda space=space: self._in(kinds.REPLICA_SET, space, metadata_only=True)))  # type: ignore[misc]
+            jobs.append(("pods", partial(lists.inside, kinds.POD, space, _WHOSE, fields=RUNNING)))
+            jobs.append(("sets", partial(lists.inside, kinds.REPLICA_SET, space, _WHOSE, metadata_only=True)))
         for node in lacking:
-            jobs.append((f"node {node}", lambda node=node: self._node(node)))  # type: ignore[misc]
-            jobs.append((f"on {node}", lambda node=node: self._on_node(node)))  # type: ignore[misc]
+            jobs += [(f"node {node}", partial(lists.node, node)), (f"on {node}", partial(lists.on_node, node))]
         if not jobs:
             return
         answers = list(zip(jobs, self.client.many(lambda job: job[1](), jobs), strict=True))
@@ -262,35 +239,39 @@ class _Reading:
 
     def _rather_all(self, scene: Scene, deep: Collection[str]) -> bool:
         """Whether one LIST of all pods is cheaper than one for each namespace."""
-        if len(deep) < _EVERYWHERE:
+        if len(deep) < EVERYWHERE:
             return False
         return 2 * sum(len(scene.pods.get(name, ())) for name in deep) > sum(map(len, scene.pods.values()))
-
-    def _in(self, kind: Kind, namespace: str | None, **how: Any) -> _Rows:
-        try:
-            return _Rows(self.client.list(kind, namespace, **how))
-        except (Unauthorized, Unreachable):
-            raise
-        except ApiError as error:
-            return _Rows([], (f"{error.message} So it is not known what workloads run.",))
-
-    def _node(self, name: str) -> _Rows:
-        try:
-            found = self.client.get(kinds.NODE, name)
-        except (Unauthorized, Unreachable):
-            raise
-        except ApiError as error:
-            return _Rows([], (f"{error.message} So it is not known whether pods may come to node {name}.",))
-        return _Rows([found] if found else [])
-
-    def _on_node(self, name: str) -> _Rows:
-        how: dict[str, Any] = {"fields": f"spec.nodeName={name},{_RUNNING}", "metadata_only": True}
-        return self._mine(kinds.POD, f"which pods run on node {name}", **how)
 
 
 def _told(kind: str, reason: str) -> str:
     leaves = _LEAVES.get(kind)
     return f"{reason} So it is not known {leaves}." if leaves else reason
+
+
+def _injectors(scene: Scene) -> list[Obj]:
+    hooks = mesh.injectors(Snapshot.of([Source("mutating_webhooks", tuple(scene.all(kinds_of.MUTATING)))]))
+    return list({name_of(hook.configuration): hook.configuration for hook in hooks}.values())
+
+
+def _revision(hook: Obj) -> str:
+    return str(labels_of(hook).get(REVISION_LABEL) or DEFAULT)
+
+
+def _outside(survey: Survey, revision: str) -> bool:
+    """Whether the istiod of a revision may run in another cluster: its injector is called by URL."""
+    return any(
+        "url" in (one.get("clientConfig") or {})
+        for hook in _injectors(survey.scene)
+        if _revision(hook) == revision
+        for one in hook.get("webhooks") or ()
+    )
+
+
+def _revisions_there(survey: Survey) -> str:
+    revisions = ", ".join(sorted(survey.usage.revisions)) or "none"
+    tags = ", ".join(f"{tag} -> {target}" for tag, target in sorted(survey.usage.tags.items())) or "none"
+    return f"Revisions there are: {revisions}; tags: {tags}."
 
 
 def _is_istiod(deployment: Obj) -> bool:
