@@ -1,0 +1,246 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""No waypoint of this name: what names it lets go of it first, and only then it goes, with all that was made for it.
+
+A missing waypoint fails open: traffic goes straight, and what the waypoint refused passes. So the removal is refused
+while a policy or a route counts on it, unless the task accepts that by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..._checks.policy import dependents as counting
+from ..._checks.policy import scene as scenes
+from ..._checks.policy.dependents import HOLE, OUTAGE, Dependents
+from ..._checks.policy.scene import GATEWAY_NAME, Waypoint
+from ..._checks.snapshot import Obj, annotations_of, dig, labels_of, name_of
+from ..._desired.enrollment.blocker import Blocker
+from ..._desired.waypoints import MADE_FOR_ANNOTATION, MESH_CONTROLLERS, parameters_name
+from ..._errors import Forbidden, GuardRefused
+from ..._kube import kinds
+from ..._kube.client import Client
+from ..live import Target, target
+from ..mesh.lock import MeshLock
+from ..plan import Step
+from ..policy.scene import Unread, read_scene
+from ..policy.wanted import Wanted
+from ..removal import Removal, wait_until_gone
+from .binding import Binding
+from .run import WaypointRun
+from .unbinding import following, labels_told, naming, plan_unbinding, wait_until_unbound
+
+ALL = "all"
+UNREAD = "not-judged"
+_MANAGED_BY, _US = "app.kubernetes.io/managed-by", "meshwright"
+# What istiod makes from a Gateway; the server takes it away once the Gateway is gone.
+_MADE = (kinds.DEPLOYMENT, kinds.SERVICE, kinds.SERVICE_ACCOUNT, kinds.HPA, kinds.PDB)
+_TOLD = 30
+_NOTES = 10
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """What goes. `gateway` and `parameters` are None where they are not there."""
+
+    gateway: Obj | None
+    parameters: Obj | None
+    binding: Binding = field(default_factory=Binding)
+    dependents: Dependents | None = None
+    blockers: list[Blocker] = field(default_factory=list)
+
+    @property
+    def refs(self) -> list[Target]:
+        found = []
+        if self.gateway is not None:
+            found.append(_target(kinds.GATEWAY, self.gateway))
+        if self.parameters is not None:
+            found.append(_target(kinds.CONFIG_MAP, self.parameters))
+        return found
+
+
+def absent(run: WaypointRun) -> dict[str, Any]:
+    """See that the waypoint is not there and nothing names it; steps, notes and warnings go into the run.
+
+    Returns `exists` (whether it is there still), `unbound` (what was, or in check mode would be, unbound) and
+    `dependents` (those that were accepted).
+
+    Where there is no Gateway, labels that name it are taken away all the same: they had no effect, and would bind to
+    whatever is called so next. With `made_for` nothing at all is touched unless the Gateway carries that very text.
+    A run that was killed after unbinding is completed by the next: nothing has to be remembered for it.
+
+    istiod is always waited for before the Gateway goes, with `wait: false` too; that only leaves out waiting for
+    what was made from it. Raises GuardRefused for a Gateway that is no waypoint and for dependents that are not
+    accepted, SettleTimeout when istiod does not follow.
+    """
+    client, intent = run.client, run.intent
+    waypoint = intent.waypoint
+    gateway = client.get(kinds.GATEWAY, waypoint.name, waypoint.namespace)
+    if intent.made_for and not _made_for(run, gateway):
+        return {"exists": gateway is not None, "unbound": [], "dependents": []}
+    if gateway is not None:
+        _guard_class(client, gateway, intent.gateway_class)
+    leaving = _leaving(run, gateway)
+    accepted = _guard_dependents(run, leaving)
+    removal = Removal(client, leaving.refs)
+    run.steps += leaving.binding.steps
+    run.steps += removal.plan() or [Step(kinds.GATEWAY.label(*waypoint), "none", "is not there")]
+    unbound = labels_told(leaving.binding.changes)
+    if not run.check_mode and any(step.changes for step in run.steps):
+        with ExitStack() as held:
+            if client.get(kinds.NAMESPACE, intent.istio_namespace) is not None:
+                patience = float(intent.wait_timeout) if intent.wait else 0.0
+                held.enter_context(MeshLock(client, intent.istio_namespace, patience=patience))
+            _carry_out(run, leaving)
+    return {"exists": gateway is not None and run.check_mode, "unbound": unbound, "dependents": accepted}
+
+
+def _made_for(run: WaypointRun, gateway: Obj | None) -> bool:
+    """Whether the Gateway carries the text of `made_for`; else a note says why nothing is touched."""
+    waypoint, wanted = run.intent.waypoint, run.intent.made_for
+    if gateway is None:
+        run.notes.append(f"The waypoint {waypoint} is not there, and so neither is one made for {wanted!r}.")
+        return False
+    found = annotations_of(gateway).get(MADE_FOR_ANNOTATION)
+    if found == wanted:
+        return True
+    told = f"is made for {found!r}" if found else f"does not say what it is made for ({MADE_FOR_ANNOTATION})"
+    run.notes.append(f"The waypoint {waypoint} {told}, not for {wanted!r}: it was left alone.")
+    return False
+
+
+def _guard_class(client: Client, gateway: Obj, given: str) -> None:
+    """Refuse what is no waypoint: a gateway for what comes in, or between clusters."""
+    name = str(dig(gateway, "spec", "gatewayClassName") or "")
+    controller = None
+    with suppress(Forbidden):
+        controller = dig(client.get(kinds.GATEWAY_CLASS, name) or {}, "spec", "controllerName")
+    if controller in MESH_CONTROLLERS or (controller is None and ("waypoint" in name or name == given)):
+        return
+    raise GuardRefused(
+        f"{_target(kinds.GATEWAY, gateway).label} is no waypoint: its class is {name or 'not set'}.",
+        hint="Correct `name` or `namespace`. Other gateways are removed by whatever made them.",
+    )
+
+
+# -- what goes, and who counts on it -------------------------------------------------------------------------------
+
+
+def _leaving(run: WaypointRun, gateway: Obj | None) -> _Leaving:
+    client, waypoint = run.client, run.intent.waypoint
+    named, unread = naming(client, waypoint)
+    leaving = _Leaving(gateway, _parameters(client, waypoint))
+    if gateway is not None:
+        scene, missing = read_scene(client, _wanted(), [waypoint.namespace], root=run.intent.istio_namespace)
+        found = leaving.dependents = Dependents(scene, waypoint)
+        leaving.blockers = [_blocker(one) for one in found.found()]
+        leaving.blockers += [_unseen(missing, unread)] if missing or unread else []
+        run.notes += _few(found.followed())
+    elif unread:
+        run.warnings.append(f"Labels that name the waypoint {waypoint} were not all looked for: {'; '.join(unread)}")
+    leaving.binding = plan_unbinding(client, waypoint, named, leaving.dependents)
+    return leaving
+
+
+def _wanted() -> Wanted:
+    wanted = Wanted()
+    wanted.want(scenes.NAMESPACE, scenes.SERVICE, scenes.SERVICE_ENTRY, scenes.GATEWAY, *scenes.ROUTES)
+    wanted.want(scenes.VIRTUAL_SERVICE, scenes.DESTINATION_RULE, *counting.TARGETING)
+    return wanted
+
+
+def _parameters(client: Client, waypoint: Waypoint) -> Obj | None:
+    """Our ConfigMap with the infrastructure's parameters."""
+    found = client.get(kinds.CONFIG_MAP, parameters_name(waypoint.name), waypoint.namespace)
+    return found if found is not None and labels_of(found).get(_MANAGED_BY) == _US else None
+
+
+def _blocker(one: counting.Dependent) -> Blocker:
+    return Blocker(one.effect, str(one.obj["metadata"].get("namespace") or ""), one.label, one.message)
+
+
+def _unseen(missing: Iterable[Unread], unread: Iterable[str]) -> Blocker:
+    reasons = list(dict.fromkeys([*(one.reason for one in missing), *unread]))
+    named = "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else "")
+    return Blocker(UNREAD, "", "what could not be read", f"may count on the waypoint: {named}")
+
+
+def _guard_dependents(run: WaypointRun, leaving: _Leaving) -> list[str]:
+    """The dependents that the task accepts; GuardRefused when there are others."""
+    accept, waypoint = run.intent.accept, run.intent.waypoint
+    refused = [one for one in leaving.blockers if ALL not in accept and not one.names & accept]
+    if not refused:
+        accepted = [one.obj for one in leaving.blockers]
+        if accepted:
+            run.warnings.append(
+                f"The waypoint {waypoint} goes although these count on it: {_several(leaving.blockers)}"
+            )
+        return accepted
+    ends = []
+    if any(one.id == HOLE for one in refused):
+        ends.append("A missing waypoint fails open: what its policies refuse would pass.")
+    if any(one.id == OUTAGE for one in refused):
+        ends.append("Traffic that is admitted now would be refused.")
+    counts = "object counts" if len(refused) == 1 else "objects count"
+    told = [" ".join([f"{len(refused)} {counts} on the waypoint {waypoint}.", *ends])]
+    told += [one.told for one in refused[:_TOLD]]
+    if len(refused) > _TOLD:
+        told.append(f"and {len(refused) - _TOLD} more")
+    raise GuardRefused(
+        "\n- ".join(told),
+        hint="Remove or change them first, or name them in `accept_dependents` (`Kind namespace/name`, an id in "
+        "brackets, or `all`).",
+        details={"dependents": [{"object": one.obj, "effect": one.id, "message": one.message} for one in refused]},
+    )
+
+
+def _several(blockers: list[Blocker]) -> str:
+    told = "; ".join(one.told for one in blockers[:_NOTES])
+    return f"{told}; and {len(blockers) - _NOTES} more" if len(blockers) > _NOTES else told
+
+
+def _few(notes: list[str]) -> list[str]:
+    return notes if len(notes) <= _NOTES else [*notes[:_NOTES], f"and {len(notes) - _NOTES} more of the kind"]
+
+
+# -- carrying it out -----------------------------------------------------------------------------------------------
+
+
+def _carry_out(run: WaypointRun, leaving: _Leaving) -> None:
+    client, waypoint = run.client, run.intent.waypoint
+    leaving.binding.carry_out(client)
+    if leaving.dependents is not None:
+        wait_until_unbound(client, waypoint, following(leaving.dependents))
+    made = _made(client, leaving.gateway) if leaving.gateway is not None and run.intent.wait else {}
+    Removal(client, leaving.refs).carry_out()
+    if made:
+        wait_until_gone(client, made)
+
+
+def _made(client: Client, gateway: Obj) -> dict[Target, dict[str, Any]]:
+    """What istiod made from this Gateway and the server is to take away with it."""
+    namespace, uid = gateway["metadata"]["namespace"], gateway["metadata"]["uid"]
+
+    def owned(kind: kinds.Kind) -> list[dict[str, Any]]:
+        # Whoever may not look does not wait.
+        with suppress(Forbidden):
+            return client.list(kind, namespace, labels=f"{GATEWAY_NAME}={name_of(gateway)}", metadata_only=True)
+        return []
+
+    return {
+        _target(kind, obj): obj
+        for kind, items in zip(_MADE, client.many(owned, _MADE), strict=True)
+        for obj in items
+        if any(owner.get("uid") == uid for owner in dig(obj, "metadata", "ownerReferences") or ())
+    }
+
+
+def _target(kind: kinds.Kind, obj: Obj) -> Target:
+    return target(kind, obj["metadata"].get("namespace"), name_of(obj))
