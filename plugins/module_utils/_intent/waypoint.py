@@ -196,7 +196,7 @@ def _for_whom(intent: WaypointIntent) -> None:
         raise BadInput("for: a waypoint for `none` takes no traffic, and enroll names some.", hint="Use another `for`.")
     if traffic == "workload" and (enroll.services or enroll.service_entries):
         raise BadInput(
-            "for: a waypoint for `workload` takes no traffic that goes to a Service or ServiceEntry; enroll names some.",
+            "for: a waypoint for `workload` takes no traffic that goes to a Service or ServiceEntry; enroll has some.",
             hint="Set for: service, or for: all.",
         )
     if traffic == "service" and enroll.pods:
