@@ -8,22 +8,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from .._checks import selectors
-from .._checks.snapshot import Obj, dig, labels_of, name_of
-from .._errors import Conflict, GuardRefused, NotFound, SettleTimeout
+from .._checks.snapshot import Obj, dig, labels_of
+from .._errors import Conflict, GuardRefused, MeshError, NotFound, SettleTimeout
 from .._kube.client import Client, Deadline
 from .._kube.kinds import PDB, POD, REPLICA_SET, ROLLOUT, Kind
+from .labelling import differing
+from .rolling import Expected, at_a_time, wait_for_pods, with_headroom
 from .settle import settle
-from .workloads import RESTART_ANNOTATION, RESTARTABLE, Workload, injected_on, restart_id_of, workloads_of
+from .workloads import RESTART_ANNOTATION, RESTARTABLE, Workload, restart_id_of, workloads_of
 
 _RUNNING = "status.phase!=Succeeded,status.phase!=Failed"
 _CONFLICTS = 5
-_PAUSE = 0.5
 
 
 @dataclass(slots=True)
@@ -69,17 +69,65 @@ def restart(
     restart_id: str,
     deadline: Deadline,
     *,
-    at_a_time: int = 1,
+    max_unavailable: int | str = 1,
     each: float = 300.0,
+    pause: float = 0.0,
+    expect: Expected | None = None,
+    headroom: bool | Callable[[Workload], bool] = False,
+    template_labels: Mapping[str, str | None] | None = None,
+    started: Callable[[Workload], None] | None = None,
     said: Callable[[str], None] | None = None,
 ) -> Restarted:
-    """Restart them in order, `at_a_time` together, each group settled before the next; `each` is a group's seconds.
+    """Restart them in order, `max_unavailable` together (a number, or a percentage of them), group after group.
 
-    The id is written into the pod template: a workload that has it already is not restarted again, but settled.
-    `said` is told of each workload that is done. Raises GuardRefused, before anything is written, for workloads with
-    blockers; SettleTimeout when a workload does not become ready, or keeps pods on the old revision: its details
-    have `restarted`, `already` and `untouched`, besides `unready`.
+    Each group is settled before the next; it has `each` seconds, and there are `pause` seconds in between. The id is
+    written into the pod template: a workload that has it already is not restarted again, but settled. After it, every
+    running pod is as `expect` says; without that, none is on the workload's old revision any more. `headroom`: wait
+    until the disruption budgets have room, for all or for those that it says. `template_labels` are set in the pod
+    template in the same write, or taken out (None). `started` is called before a workload is written to, and not for
+    one that has the id already; `said` is told of each that is done.
+
+    Raises GuardRefused, before anything is written, for workloads with blockers; SettleTimeout when a workload does
+    not become ready or is not as expected: nothing after its group is touched, and the error's details have
+    `restarted`, `already` and `untouched`, besides `unready`. Other errors have the first three, too.
     """
+    size = at_a_time(max_unavailable, len(workloads))
+    _refuse_blocked(workloads)
+    if template_labels:
+        _refuse_referring(client, workloads)
+    done = Restarted()
+    pending = list(workloads)
+    try:
+        while pending:
+            within = Deadline(min(each, deadline.left()))
+            if within.passed:
+                raise SettleTimeout(f"No time is left to restart {pending[0].ref}: {deadline.seconds:g} s are over.")
+            group = pending[: _roomy(client, pending[:size], restart_id, headroom, within)]
+            before = len(done.restarted)
+            touched = []
+            for one in group:
+                outcome = _restart(client, one, restart_id, template_labels or {}, started)
+                getattr(done, outcome).append(one.ref)
+                if outcome != "gone":
+                    touched.append(one)
+            settle(client, [_ref(one) for one in touched], deadline=within)
+            wait_for_pods(client, touched, within, expect=expect)
+            for one in touched:
+                if said is not None:
+                    said(one.ref)
+            pending = pending[len(group) :]
+            if pending and len(done.restarted) > before:
+                deadline.sleep(pause)
+    except MeshError as error:
+        untouched = [one.ref for one in workloads if one.ref not in {*done.restarted, *done.already, *done.gone}]
+        error.details |= {"restarted": done.restarted, "already": done.already, "untouched": untouched}
+        if isinstance(error, SettleTimeout):
+            error.hint = error.hint or f"{len(untouched)} workloads after it were left as they are."
+        raise
+    return done
+
+
+def _refuse_blocked(workloads: Sequence[Workload]) -> None:
     blocked = [one for one in workloads if one.blockers]
     if blocked:
         raise GuardRefused(
@@ -89,37 +137,60 @@ def restart(
             hint="See to them by hand, or leave them out.",
             details={"blocked": [one.ref for one in blocked]},
         )
-    done = Restarted()
-    for start in range(0, len(workloads), max(1, at_a_time)):
-        group = workloads[start : start + max(1, at_a_time)]
-        within = Deadline(min(each, deadline.left()))
-        try:
-            if within.passed:
-                raise SettleTimeout(f"No time is left to restart {group[0].ref}: {deadline.seconds:g} s are over.")
-            touched = []
-            for one in group:
-                outcome = _restart(client, one, restart_id)
-                getattr(done, outcome).append(one.ref)
-                if outcome != "gone":
-                    touched.append(one)
-            settle(client, [_ref(one) for one in touched], deadline=within)
-            _wait_for_new_pods(client, touched, within)
-        except SettleTimeout as error:
-            untouched = [one.ref for one in workloads if one.ref not in {*done.restarted, *done.already, *done.gone}]
-            error.details |= {"restarted": done.restarted, "already": done.already, "untouched": untouched}
-            error.hint = error.hint or f"{len(untouched)} workloads after it were left as they are."
-            raise
-        if said is not None:
-            for one in touched:
-                said(one.ref)
-    return done
+
+
+def _refuse_referring(client: Client, workloads: Sequence[Workload]) -> None:
+    """Labels cannot be written into a pod template that is another's."""
+    for one in workloads:
+        live = client.get(ROLLOUT, one.name, one.namespace) if one.kind == "Rollout" else None
+        other = dig(live or {}, "spec", "workloadRef")
+        if other:
+            raise GuardRefused(
+                f"{one.ref} has its pod template in {other.get('kind')} {one.namespace}/{other.get('name')}: labels"
+                " are not written there, as that starts an update of the Rollout.",
+                hint="Change the labels of that pod template by hand, or leave the Rollout out.",
+                details={"blocked": [one.ref]},
+            )
+
+
+def _roomy(
+    client: Client,
+    group: Sequence[Workload],
+    restart_id: str,
+    headroom: bool | Callable[[Workload], bool],
+    deadline: Deadline,
+) -> int:
+    """How many of the group may be restarted now, as far as disruption budgets are asked."""
+    if not headroom:
+        return len(group)
+
+    def labels(one: Workload) -> Mapping[str, str] | None:
+        if not (headroom if isinstance(headroom, bool) else headroom(one)):
+            return None
+        live = client.get(RESTARTABLE[one.kind], one.name, one.namespace)
+        # What is under way already is itself what takes the room.
+        if live is None or restart_id_of(live) == restart_id:
+            return None
+        template = dig(live, "spec", "template")
+        if template:
+            return labels_of(template)
+        pod = client.get(POD, one.pods[0], one.namespace) if one.pods else None
+        return labels_of(pod) if pod else None
+
+    return with_headroom(client, list(zip(group, client.many(labels, group), strict=True)), deadline)
 
 
 def _ref(one: Workload) -> tuple[Any, str, str]:
     return RESTARTABLE[one.kind], one.namespace, one.name
 
 
-def _restart(client: Client, one: Workload, restart_id: str) -> str:
+def _restart(
+    client: Client,
+    one: Workload,
+    restart_id: str,
+    labels: Mapping[str, str | None],
+    started: Callable[[Workload], None] | None,
+) -> str:
     """What happened, as a field of Restarted."""
     kind = RESTARTABLE[one.kind]
     for attempt in range(_CONFLICTS):
@@ -128,12 +199,14 @@ def _restart(client: Client, one: Workload, restart_id: str) -> str:
             return "gone"
         if restart_id_of(live) == restart_id:
             return "already"
+        if started is not None and not attempt:
+            started(one)
         try:
             client.patch(
                 kind,
                 one.name,
                 one.namespace,
-                _patch(live, restart_id),
+                _patch(live, restart_id, labels),
                 resource_version=live["metadata"]["resourceVersion"],
             )
         except NotFound:
@@ -147,39 +220,16 @@ def _restart(client: Client, one: Workload, restart_id: str) -> str:
     raise AssertionError("unreachable")
 
 
-def _patch(live: Obj, restart_id: str) -> dict[str, Any]:
-    """A change of the template makes an Argo Rollout walk its canary steps; told to restart, it replaces its pods."""
-    mark = {"metadata": {"annotations": {RESTART_ANNOTATION: restart_id}}}
+def _patch(live: Obj, restart_id: str, labels: Mapping[str, str | None]) -> dict[str, Any]:
+    """A change of the template makes an Argo Rollout walk its canary steps; told to restart, it replaces its pods.
+
+    If its labels have to change there is no other way than its steps, which end a restart that is under way.
+    """
+    mark: dict[str, Any] = {"annotations": {RESTART_ANNOTATION: restart_id}}
+    more = differing(labels_of(dig(live, "spec", "template") or {}), labels)
     if live.get("kind") == "Rollout":
-        return {**mark, "spec": {"restartAt": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}}
-    return {"spec": {"template": mark}}
-
-
-def _wait_for_new_pods(client: Client, group: Sequence[Workload], deadline: Deadline) -> None:
-    """Until none of the pods that were there on the old revision, nor any new one of it, is there."""
-    while True:
-        left = {one.ref: names for one in group if (names := _old_pods(client, one))}
-        if not left:
-            return
-        if deadline.passed:
-            lines = "; ".join(f"{ref}: {', '.join(names[:5])}" for ref, names in left.items())
-            raise SettleTimeout(
-                f"Pods of revision {group[0].revision} are still there: {lines}.",
-                hint="See which revision or tag injects there: a new pod of the old revision was injected by it.",
-                details={"unready": [{"object": ref, "reason": f"old pods {names}"} for ref, names in left.items()]},
-            )
-        deadline.sleep(_PAUSE)
-
-
-def _old_pods(client: Client, one: Workload) -> list[str]:
-    live = client.get(RESTARTABLE[one.kind], one.name, one.namespace)
-    if live is None:
-        return []
-    selector = dig(live, "spec", "selector") or {}
-    query = ",".join(f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items())
-    pods = client.list(POD, one.namespace, labels=query, fields=_RUNNING, metadata_only=True)
-    # A Rollout that refers to a Deployment has no selector of its own.
-    mine = [
-        pod for pod in pods if (selectors.matches(selector, labels_of(pod)) if selector else name_of(pod) in one.pods)
-    ]
-    return sorted(name_of(pod) for pod in injected_on(mine, one.revision))
+        if more:
+            return {"metadata": mark, "spec": {"template": {"metadata": {"labels": more}}}}
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"metadata": mark, "spec": {"restartAt": now}}
+    return {"spec": {"template": {"metadata": {**mark, "labels": more} if more else mark}}}

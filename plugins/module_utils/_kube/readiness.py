@@ -185,6 +185,14 @@ def why_pod_waits(pod: Obj) -> str:
     return "; ".join(reasons)
 
 
+def _rollout(obj: Obj) -> Readiness:
+    """An Argo Rollout: available, and with no restart under way, which it ends by saying when it was asked for."""
+    asked, done = (obj.get("spec") or {}).get("restartAt"), (obj.get("status") or {}).get("restartedAt")
+    if asked and asked != done:
+        return Readiness(False, f"is restarting its pods, as asked at {asked}")
+    return _by_conditions(obj)
+
+
 def _service(obj: Obj) -> Readiness:
     if (obj.get("spec") or {}).get("type") != "LoadBalancer":
         return Readiness(True, "needs no load balancer")
@@ -286,6 +294,7 @@ _PREDICATES: dict[tuple[str, str], Callable[[Obj], Readiness]] = {
     ("", "Namespace"): _namespace,
     ("", "PersistentVolumeClaim"): _claim,
     ("batch", "Job"): _job,
+    ("argoproj.io", "Rollout"): _rollout,
     ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler,
     # Its conditions speak of the application's pods, which may rightly be absent.
     ("policy", "PodDisruptionBudget"): _there,

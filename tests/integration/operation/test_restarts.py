@@ -44,7 +44,7 @@ def test_each_kind_is_restarted_once_and_ends_on_the_new_revision(
     assert [one.ref for one in found] == [f"{kind} {old}/{kind.lower()}" for kind in sorted(KINDS)]
     assert all(not one.blockers for one in found)
     told: list[str] = []
-    done = restart(client, found, "id-1", Deadline(120), at_a_time=2, said=told.append)
+    done = restart(client, found, "id-1", Deadline(120), max_unavailable=2, said=told.append)
     assert done.restarted == told == [one.ref for one in found]
     assert set(injected(kubectl, old).values()) == {NEW}
     before = generations(kubectl, old)

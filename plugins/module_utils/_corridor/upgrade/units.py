@@ -145,7 +145,7 @@ def _restart(up: Upgrade, todo: Sequence[Workload], way: Way) -> list[str]:
         todo,
         way.restart_id,
         Deadline(groups * intent.restart_timeout),
-        at_a_time=intent.at_a_time,
+        max_unavailable=intent.at_a_time,
         each=float(intent.restart_timeout),
     )
     told = {"restarted": done.restarted, "restarted before": done.already, "gone": done.gone}

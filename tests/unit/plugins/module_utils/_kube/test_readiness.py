@@ -50,6 +50,20 @@ CASES: dict[str, tuple[Obj, bool, str]] = {
         "not seen generation 2 yet (observed 1)",
     ),
     "deployment without status": (obj("apps/v1", "Deployment"), False, "has written no status yet"),
+    "rollout that restarts": (
+        obj(
+            "argoproj.io/v1alpha1", "Rollout", spec={"restartAt": "2"}, restartedAt="1", conditions=[true("Available")]
+        ),
+        False,
+        "is restarting its pods, as asked at 2",
+    ),
+    "rollout that has restarted": (
+        obj(
+            "argoproj.io/v1alpha1", "Rollout", spec={"restartAt": "2"}, restartedAt="2", conditions=[true("Available")]
+        ),
+        True,
+        "Available is True",
+    ),
     "deployment being updated": (
         deployment(**{**DONE, "updatedReplicas": 1, "replicas": 3}),
         False,
