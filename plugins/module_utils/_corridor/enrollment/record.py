@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
+from ..._checks.snapshot import Obj
 from ..._desired.enrollment.journey import Labels, touched
 from ..._desired.enrollment.model import Goal, Plane, plane_of
 from ..._errors import ApiError, GuardRefused, MeshError
 from ..._kube import kinds
 from ..._kube.client import Client
 from ..journal import JOURNAL_LABEL, Journal
-from ..live import Obj
 
 OPERATION = "enrollment"
 NAME = "meshwright-enrollment"
@@ -48,7 +48,7 @@ class Record:
     @classmethod
     def parse(cls, obj: Obj) -> Record:
         """The record that a ConfigMap holds. Raises GuardRefused when it cannot be understood."""
-        found = cls(Journal.parse(obj))
+        found = cls(Journal.parse(dict(obj)))
         needed = ("labels", "from", "to", "stage", "workloads", "templates", "originals", "made")
         missing = [key for key in needed if key not in found.state]
         if missing:
@@ -122,6 +122,21 @@ class Record:
         """Note policies that are about to be created."""
         known = {tuple(one) for one in self.state["made"]}
         self.state["made"] += [list(one) for obj in objects if (one := _identity(obj)) not in known]
+
+    def templated(self, labels: Mapping[str, Labels]) -> None:
+        """Keep the labels of pod templates as they were, by the workloads' refs."""
+        for ref, before in labels.items():
+            self.state["templates"].setdefault(ref, before)
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """How much it keeps: grows when something is about to be changed."""
+        return len(self.state["originals"]), len(self.state["made"]), len(self.state["templates"])
+
+    def again(self) -> None:
+        """The same move once more, for what has come or changed since it ended: restarts are to happen anew."""
+        self.journal.id = secrets.token_hex(4)
+        self.state.update(stage="prepare", failure={})
 
     def mark(self, client: Client, refs: Collection[str], status: Literal["started", "done"]) -> None:
         """Write that workloads are about to be restarted, or have been."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..._checks.policy.scene import USE_WAYPOINT, USE_WAYPOINT_NAMESPACE
 from .model import (
     DEFAULT,
+    INJECT_LABEL,
     INJECTION_LABEL,
     MODE_LABEL,
     POD_SECURITY_LABEL,
@@ -39,7 +40,7 @@ _FIRST: dict[Mode, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """Label changes before the restarts, patch by patch, and those after; only what differs. None takes a label away."""
+    """Label changes before the restarts, patch by patch, and those after; only what differs. None takes one away."""
 
     first: tuple[Labels, ...]
     last: Labels
@@ -100,3 +101,19 @@ def journey(labels: Mapping[str, str], target: Labels, mode: Mode) -> Journey:
         if part:
             first.append(part)
     return Journey(tuple(first), differing)
+
+
+def staying_labels(now: Plane) -> dict[str, str]:
+    """Labels of a pod template that keep its pods as they are, whatever becomes of their namespace."""
+    if now.mode == "sidecar":
+        kept = {INJECT_LABEL: "true"}
+        return kept if now.revision == DEFAULT else {**kept, REVISION_LABEL: now.revision}
+    return {INJECT_LABEL: "false", MODE_LABEL: now.mode}
+
+
+def moving_labels(goal: Goal) -> Labels:
+    """Labels of a pod template that bring its pods to a mode, whatever their namespace is; None takes one away."""
+    if goal.mode == "sidecar":
+        revision = goal.revision if goal.revision not in ("", DEFAULT) else None
+        return {INJECT_LABEL: "true", REVISION_LABEL: revision, MODE_LABEL: None}
+    return {INJECT_LABEL: "false", REVISION_LABEL: None, MODE_LABEL: goal.mode}
