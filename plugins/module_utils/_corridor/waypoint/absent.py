@@ -24,18 +24,18 @@ from ..._checks.policy.scene import GATEWAY_NAME, Waypoint
 from ..._checks.snapshot import Obj, annotations_of, dig, labels_of, name_of
 from ..._desired.enrollment.blocker import Blocker
 from ..._desired.waypoints import MADE_FOR_ANNOTATION, MESH_CONTROLLERS, parameters_name
-from ..._errors import Forbidden, GuardRefused
+from ..._errors import Forbidden, GuardRefused, MeshError
 from ..._kube import kinds
 from ..._kube.client import Client
 from ..live import Target, target
 from ..mesh.lock import MeshLock
-from ..plan import Step
+from ..plan import Plan, Step
 from ..policy.scene import Unread, read_scene
 from ..policy.wanted import Wanted
 from ..removal import Removal, wait_until_gone
 from .binding import Binding
 from .run import WaypointRun
-from .unbinding import following, labels_told, naming, plan_unbinding, wait_until_unbound
+from .unbinding import following, naming, plan_unbinding, wait_until_unbound
 
 ALL = "all"
 UNREAD = "not-judged"
@@ -48,22 +48,21 @@ _NOTES = 10
 
 @dataclass(slots=True)
 class _Leaving:
-    """What goes. `gateway` and `parameters` are None where they are not there."""
+    """What goes. `gateway` and `parameters` are None where they are not there. `kept`: nothing goes at all."""
 
     gateway: Obj | None
-    parameters: Obj | None
+    parameters: Obj | None = None
+    kept: bool = False
     binding: Binding = field(default_factory=Binding)
+    removals: list[Step] = field(default_factory=list)
     dependents: Dependents | None = None
     blockers: list[Blocker] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
-    def refs(self) -> list[Target]:
-        found = []
-        if self.gateway is not None:
-            found.append(_target(kinds.GATEWAY, self.gateway))
-        if self.parameters is not None:
-            found.append(_target(kinds.CONFIG_MAP, self.parameters))
-        return found
+    def steps(self) -> list[Step]:
+        return [*self.binding.steps, *self.removals]
 
 
 def absent(run: WaypointRun) -> dict[str, Any]:
@@ -80,40 +79,35 @@ def absent(run: WaypointRun) -> dict[str, Any]:
     what was made from it. Raises GuardRefused for a Gateway that is no waypoint and for dependents that are not
     accepted, SettleTimeout when istiod does not follow.
     """
-    client, intent = run.client, run.intent
-    waypoint = intent.waypoint
-    gateway = client.get(kinds.GATEWAY, waypoint.name, waypoint.namespace)
-    if intent.made_for and not _made_for(run, gateway):
-        return {"exists": gateway is not None, "unbound": [], "dependents": []}
-    if gateway is not None:
-        _guard_class(client, gateway, intent.gateway_class)
-    leaving = _leaving(run, gateway)
-    accepted = _guard_dependents(run, leaving)
-    removal = Removal(client, leaving.refs)
-    run.steps += leaving.binding.steps
-    run.steps += removal.plan() or [Step(kinds.GATEWAY.label(*waypoint), "none", "is not there")]
-    unbound = labels_told(leaving.binding.changes)
-    if not run.check_mode and any(step.changes for step in run.steps):
-        with ExitStack() as held:
-            if client.get(kinds.NAMESPACE, intent.istio_namespace) is not None:
-                patience = float(intent.wait_timeout) if intent.wait else 0.0
-                held.enter_context(MeshLock(client, intent.istio_namespace, patience=patience))
-            _carry_out(run, leaving)
-    return {"exists": gateway is not None and run.check_mode, "unbound": unbound, "dependents": accepted}
+    leaving = _leaving(run)
+    try:
+        if any(step.changes for step in leaving.steps) and not run.check_mode:
+            leaving = _carry_out_alone(run, leaving)
+    except MeshError as error:
+        error.details.setdefault("steps", Plan(leaving.steps).summary())
+        raise
+    run.steps += leaving.steps
+    run.notes += leaving.notes
+    run.warnings += leaving.warnings
+    return {
+        "exists": leaving.gateway is not None and (run.check_mode or leaving.kept),
+        "unbound": [step.name for step in leaving.binding.steps if step.changes],
+        "dependents": [one.obj for one in leaving.blockers],
+    }
 
 
-def _made_for(run: WaypointRun, gateway: Obj | None) -> bool:
-    """Whether the Gateway carries the text of `made_for`; else a note says why nothing is touched."""
+def _another(run: WaypointRun, gateway: Obj | None) -> str:
+    """Why this is not the waypoint that the task made, in words; "" when it is, or when the task does not mind."""
     waypoint, wanted = run.intent.waypoint, run.intent.made_for
+    if not wanted:
+        return ""
     if gateway is None:
-        run.notes.append(f"The waypoint {waypoint} is not there, and so neither is one made for {wanted!r}.")
-        return False
+        return f"The waypoint {waypoint} is not there, and so neither is one made for {wanted!r}."
     found = annotations_of(gateway).get(MADE_FOR_ANNOTATION)
     if found == wanted:
-        return True
+        return ""
     told = f"is made for {found!r}" if found else f"does not say what it is made for ({MADE_FOR_ANNOTATION})"
-    run.notes.append(f"The waypoint {waypoint} {told}, not for {wanted!r}: it was left alone.")
-    return False
+    return f"The waypoint {waypoint} {told}, not for {wanted!r}: it was left alone."
 
 
 def _guard_class(client: Client, gateway: Obj, given: str) -> None:
@@ -133,19 +127,31 @@ def _guard_class(client: Client, gateway: Obj, given: str) -> None:
 # -- what goes, and who counts on it -------------------------------------------------------------------------------
 
 
-def _leaving(run: WaypointRun, gateway: Obj | None) -> _Leaving:
-    client, waypoint = run.client, run.intent.waypoint
-    named, unread = naming(client, waypoint)
+def _leaving(run: WaypointRun) -> _Leaving:
+    """What goes, rehearsed. Raises GuardRefused."""
+    client, intent, waypoint = run.client, run.intent, run.intent.waypoint
+    gateway = client.get(kinds.GATEWAY, waypoint.name, waypoint.namespace)
+    if another := _another(run, gateway):
+        return _Leaving(gateway, kept=True, notes=[another])
     leaving = _Leaving(gateway, _parameters(client, waypoint))
+    named, unread = naming(client, waypoint)
     if gateway is not None:
-        scene, missing = read_scene(client, _wanted(), [waypoint.namespace], root=run.intent.istio_namespace)
+        _guard_class(client, gateway, intent.gateway_class)
+        scene, missing = read_scene(client, _wanted(), [waypoint.namespace], root=intent.istio_namespace)
         found = leaving.dependents = Dependents(scene, waypoint)
         leaving.blockers = [_blocker(one) for one in found.found()]
         leaving.blockers += [_unseen(missing, unread)] if missing or unread else []
-        run.notes += _few(found.followed())
+        leaving.notes += _few(found.followed())
     elif unread:
-        run.warnings.append(f"Labels that name the waypoint {waypoint} were not all looked for: {'; '.join(unread)}")
+        told = f"Labels that name the waypoint {waypoint} were not all looked for: {'; '.join(unread)}"
+        leaving.warnings.append(told)
+    _guard_dependents(run, leaving)
     leaving.binding = plan_unbinding(client, waypoint, named, leaving.dependents)
+    for kind, obj in ((kinds.GATEWAY, leaving.gateway), (kinds.CONFIG_MAP, leaving.parameters)):
+        if obj is not None:
+            leaving.removals += Removal(client, [_target(kind, obj)]).plan()
+    if not leaving.steps:
+        leaving.removals = [Step(kinds.GATEWAY.label(waypoint.namespace, waypoint.name), "none", "is not there")]
     return leaving
 
 
@@ -172,29 +178,27 @@ def _unseen(missing: Iterable[Unread], unread: Iterable[str]) -> Blocker:
     return Blocker(UNREAD, "", "what could not be read", f"may count on the waypoint: {named}")
 
 
-def _guard_dependents(run: WaypointRun, leaving: _Leaving) -> list[str]:
-    """The dependents that the task accepts; GuardRefused when there are others."""
+def _guard_dependents(run: WaypointRun, leaving: _Leaving) -> None:
+    """Refuse where something counts on the waypoint that the task does not accept; warn of what it accepts."""
     accept, waypoint = run.intent.accept, run.intent.waypoint
     refused = [one for one in leaving.blockers if ALL not in accept and not one.names & accept]
     if not refused:
-        accepted = [one.obj for one in leaving.blockers]
-        if accepted:
-            run.warnings.append(
-                f"The waypoint {waypoint} goes although these count on it: {_several(leaving.blockers)}"
-            )
-        return accepted
+        if leaving.blockers:
+            told = f"The waypoint {waypoint} goes although these count on it: {_several(leaving.blockers)}"
+            leaving.warnings.append(told)
+        return
     ends = []
     if any(one.id == HOLE for one in refused):
         ends.append("A missing waypoint fails open: what its policies refuse would pass.")
     if any(one.id == OUTAGE for one in refused):
         ends.append("Traffic that is admitted now would be refused.")
     counts = "object counts" if len(refused) == 1 else "objects count"
-    told = [" ".join([f"{len(refused)} {counts} on the waypoint {waypoint}.", *ends])]
-    told += [one.told for one in refused[:_TOLD]]
+    lines = [" ".join([f"{len(refused)} {counts} on the waypoint {waypoint}.", *ends])]
+    lines += [one.told for one in refused[:_TOLD]]
     if len(refused) > _TOLD:
-        told.append(f"and {len(refused) - _TOLD} more")
+        lines.append(f"and {len(refused) - _TOLD} more")
     raise GuardRefused(
-        "\n- ".join(told),
+        "\n- ".join(lines),
         hint="Remove or change them first, or name them in `accept_dependents` (`Kind namespace/name`, an id in "
         "brackets, or `all`).",
         details={"dependents": [{"object": one.obj, "effect": one.id, "message": one.message} for one in refused]},
@@ -213,13 +217,32 @@ def _few(notes: list[str]) -> list[str]:
 # -- carrying it out -----------------------------------------------------------------------------------------------
 
 
+def _carry_out_alone(run: WaypointRun, leaving: _Leaving) -> _Leaving:
+    """Under the mesh's Lease; planned anew when another run came first. Returns what went."""
+    intent = run.intent
+    with ExitStack() as held:
+        # With the mesh gone there is nothing to be alone in.
+        if run.client.get(kinds.NAMESPACE, intent.istio_namespace) is not None:
+            patience = float(intent.wait_timeout) if intent.wait else 0.0
+            lock = held.enter_context(MeshLock(run.client, intent.istio_namespace, patience=patience))
+            if lock.waited:
+                run.notes.append("another run was at work on this mesh, so this one planned anew")
+                leaving = _leaving(run)
+        _carry_out(run, leaving)
+    return leaving
+
+
 def _carry_out(run: WaypointRun, leaving: _Leaving) -> None:
     client, waypoint = run.client, run.intent.waypoint
+    made: dict[Target, dict[str, Any]] = {}
     leaving.binding.carry_out(client)
     if leaving.dependents is not None:
         wait_until_unbound(client, waypoint, following(leaving.dependents))
-    made = _made(client, leaving.gateway) if leaving.gateway is not None and run.intent.wait else {}
-    Removal(client, leaving.refs).carry_out()
+    if leaving.gateway is not None:
+        made = _made(client, leaving.gateway) if run.intent.wait else {}
+        Removal(client, [_target(kinds.GATEWAY, leaving.gateway)]).carry_out()
+    if leaving.parameters is not None:
+        Removal(client, [_target(kinds.CONFIG_MAP, leaving.parameters)]).carry_out()
     if made:
         wait_until_gone(client, made)
 

@@ -20,7 +20,7 @@ from ..._kube.client import Client
 from ..._kube.kinds import Kind
 from ..._kube.readiness import condition
 from ..live import Target, observe, target
-from .binding import Binding, Change, change_of
+from .binding import Binding, change_of
 from .labels import CANARY, canary_of, primary_of, unbound
 
 _KINDS = (kinds.NAMESPACE, kinds.SERVICE, kinds.SERVICE_ENTRY, kinds.WORKLOAD_ENTRY, kinds.POD)
@@ -172,8 +172,3 @@ def _still_bound(client: Client, waypoint: Waypoint, waiting: list[Target]) -> S
         hint="Nothing is cut meanwhile. See whether istiod runs and reads this cluster, then run again.",
         details={"unready": [{"object": one.label, "reason": f"bound to {waypoint}"} for one in waiting]},
     )
-
-
-def labels_told(changes: Iterable[Change]) -> list[str]:
-    """What was, or is to be, unbound, as people name it."""
-    return [change.step.name for change in changes if change.step.changes]

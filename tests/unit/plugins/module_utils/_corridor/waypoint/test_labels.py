@@ -22,21 +22,21 @@ CANARY, CANARY_SPACE = "istio.io/use-waypoint-canary", "istio.io/use-waypoint-ca
 WEIGHT, INGRESS = "istio.io/use-waypoint-canary-weight", "istio.io/ingress-use-waypoint"
 
 
-def obj(kind: str = "Service", notes: Obj | None = None, **labels: str) -> Obj:
+def obj(labels: Obj | None = None, *, kind: str = "Service", notes: Obj | None = None) -> Obj:
     meta: Obj = {"name": "shop", **({} if kind == "Namespace" else {"namespace": "shop"})}
-    return {"apiVersion": "v1", "kind": kind, "metadata": {**meta, "labels": labels, "annotations": notes or {}}}
+    return {"apiVersion": "v1", "kind": kind, "metadata": {**meta, "labels": labels or {}, "annotations": notes or {}}}
 
 
 @pytest.mark.parametrize(
     ("live", "waypoint", "expected"),
     [
         pytest.param(obj(), HERE, {USE: "waypoint"}, id="in its own namespace"),
-        pytest.param(obj("Namespace"), HERE, {USE: "waypoint"}, id="a namespace"),
+        pytest.param(obj(kind="Namespace"), HERE, {USE: "waypoint"}, id="a namespace"),
         pytest.param(obj(), ELSEWHERE, {USE: "shared", SPACE: "infra"}, id="elsewhere"),
-        pytest.param(obj(**{USE: "shared", SPACE: "infra"}), HERE, {USE: "waypoint", SPACE: None}, id="home again"),
-        pytest.param(obj(**{USE: "none"}), HERE, {USE: "waypoint"}, id="had opted out"),
-        pytest.param(obj(**{USE: "waypoint"}), HERE, {}, id="as desired"),
-        pytest.param(obj(**{USE: "waypoint", SPACE: "shop"}), HERE, {SPACE: None}, id="said too much"),
+        pytest.param(obj({USE: "shared", SPACE: "infra"}), HERE, {USE: "waypoint", SPACE: None}, id="home again"),
+        pytest.param(obj({USE: "none"}), HERE, {USE: "waypoint"}, id="had opted out"),
+        pytest.param(obj({USE: "waypoint"}), HERE, {}, id="as desired"),
+        pytest.param(obj({USE: "waypoint", SPACE: "shop"}), HERE, {SPACE: None}, id="said too much"),
     ],
 )
 def test_bound(live: Obj, waypoint: Waypoint, expected: Obj) -> None:
@@ -59,18 +59,18 @@ def test_bound(live: Obj, waypoint: Waypoint, expected: Obj) -> None:
     ],
 )
 def test_ingress(now: str | None, asked: bool | None, inherits: bool, expected: Obj | None) -> None:
-    live = obj(**{USE: "waypoint"}, **({INGRESS: now} if now else {}))
+    live = obj({USE: "waypoint", **({INGRESS: now} if now else {})})
     assert bound(live, HERE, ingress=asked, inherits=inherits).differing(live).labels == (expected or {})
 
 
 def test_canary() -> None:
-    live = obj(**{USE: "waypoint"})
+    live = obj({USE: "waypoint"})
     near, far = Canary(Waypoint("shop", "next"), 20), Canary(ELSEWHERE, 0)
     assert bound(live, HERE, canary=near).differing(live) == Marks({CANARY: "next"}, {WEIGHT: "20"})
     assert bound(live, HERE, canary=far).differing(live) == Marks(
         {CANARY: "shared", CANARY_SPACE: "infra"}, {WEIGHT: "0"}
     )
-    having = obj(notes={WEIGHT: "20"}, **{USE: "waypoint", CANARY: "next"})
+    having = obj({USE: "waypoint", CANARY: "next"}, notes={WEIGHT: "20"})
     assert not bound(having, HERE, canary=near).differing(having)
     # Nothing is said of a canary: it stays.
     assert not bound(having, HERE).differing(having)
@@ -80,7 +80,7 @@ def test_canary() -> None:
 
 
 def test_pods_have_neither_canary_nor_ingress() -> None:
-    live = obj("Pod")
+    live = obj(kind="Pod")
     marks = bound(live, HERE, ingress=True, canary=Canary(ELSEWHERE, 5)).differing(live)
     assert marks == Marks({USE: "waypoint"}, {})
 
@@ -91,26 +91,24 @@ FULL = {USE: "waypoint", INGRESS: "true", CANARY: "next"}
 @pytest.mark.parametrize(
     ("live", "alone", "expected"),
     [
-        pytest.param(obj(**{USE: "waypoint"}), True, Marks({USE: None}, {}), id="its own"),
+        pytest.param(obj({USE: "waypoint"}), True, Marks({USE: None}, {}), id="its own"),
+        pytest.param(obj({USE: "waypoint", SPACE: "shop"}), True, Marks({USE: None, SPACE: None}, {}), id="spelt out"),
+        pytest.param(obj({USE: "waypoint", SPACE: "infra"}), True, Marks({}, {}), id="one of that name elsewhere"),
+        pytest.param(obj({USE: "other"}), True, Marks({}, {}), id="another"),
         pytest.param(
-            obj(**{USE: "waypoint", SPACE: "shop"}), True, Marks({USE: None, SPACE: None}, {}), id="spelt out"
-        ),
-        pytest.param(obj(**{USE: "waypoint", SPACE: "infra"}), True, Marks({}, {}), id="one of that name elsewhere"),
-        pytest.param(obj(**{USE: "other"}), True, Marks({}, {}), id="another"),
-        pytest.param(
-            obj(notes={WEIGHT: "5"}, **FULL),
+            obj(FULL, notes={WEIGHT: "5"}),
             True,
             Marks({USE: None, INGRESS: None, CANARY: None}, {WEIGHT: None}),
             id="all",
         ),
-        pytest.param(obj(notes={WEIGHT: "5"}, **FULL), False, Marks({USE: None}, {}), id="the rest is for another"),
+        pytest.param(obj(FULL, notes={WEIGHT: "5"}), False, Marks({USE: None}, {}), id="the rest is for another"),
         pytest.param(
-            obj(notes={WEIGHT: "5"}, **{USE: "other", CANARY: "waypoint"}),
+            obj({USE: "other", CANARY: "waypoint"}, notes={WEIGHT: "5"}),
             True,
             Marks({CANARY: None}, {WEIGHT: None}),
             id="as its canary",
         ),
-        pytest.param(obj(**{INGRESS: "true"}), True, Marks({}, {}), id="names none"),
+        pytest.param(obj({INGRESS: "true"}), True, Marks({}, {}), id="names none"),
     ],
 )
 def test_unbound(live: Obj, alone: bool, expected: Marks) -> None:
@@ -118,7 +116,7 @@ def test_unbound(live: Obj, alone: bool, expected: Marks) -> None:
 
 
 def test_shown() -> None:
-    live = obj(notes={WEIGHT: "5"}, app="a", **{USE: "waypoint"})
+    live = obj({USE: "waypoint", "app": "a"}, notes={WEIGHT: "5"})
     marks = Marks({USE: None, INGRESS: "true"}, {})
     assert marking.shown(live, marks.keys) == {"metadata": {"labels": {USE: "waypoint"}}}
     assert marking.shown(marking.changed(live, marks), marks.keys) == {"metadata": {"labels": {INGRESS: "true"}}}
