@@ -185,7 +185,7 @@ def _without_waypoint(view: View, obj: Obj, doing: str, fields: list[str]) -> Ju
             if kept
             else "This is an outage: ztunnel leaves such rules out, and then nobody is admitted, those named included"
         )
-    elif any(rule_http_fields(rule) and _ports(rule) for rule in rules):
+    elif any(rule_http_fields(rule) and rule_ports(rule) for rule in rules):
         effect = "This is an outage: ztunnel keeps only the ports of such a DENY, and cuts them for everybody"
     else:
         effect = "This is a hole: seen on a real ztunnel, such a DENY denies nothing, though its status says accepted"
@@ -194,7 +194,8 @@ def _without_waypoint(view: View, obj: Obj, doing: str, fields: list[str]) -> Ju
     )
 
 
-def _ports(rule: Any) -> bool:
+def rule_ports(rule: Any) -> bool:
+    """Whether a rule is for certain ports only."""
     return any((to.get("operation") or {}).get("ports") for to in rule.get("to") or ()) or any(
         when.get("key") == "destination.port" for when in rule.get("when") or ()
     )
