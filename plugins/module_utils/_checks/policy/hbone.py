@@ -25,7 +25,7 @@ def hbone(view: View, cause: Obj, pods: Sequence[Obj]) -> Iterator[Judged]:
     """Ambient pods that only HBONE can reach then, and a NetworkPolicy that keeps it out."""
     blocked: dict[str, Obj] = {}
     for pod in pods:
-        if view.scene.enrolled(pod) == "ambient" and (policy := _blocking(view, pod)) is not None:
+        if view.scene.enrolled(pod) == "ambient" and (policy := blocking(view, pod)) is not None:
             blocked[ref(policy)] = policy
     for name in sorted(blocked):
         yield Judged(
@@ -44,7 +44,7 @@ def network_policy(view: View, obj: Obj) -> Iterator[Judged]:
         # Nothing is to come in: that is meant.
         return
     pods = [pod for pod in view.scene.pods.get(namespace_of(obj), ()) if view.scene.enrolled(pod) == "ambient"]
-    if any(_selects(obj, pod) and _blocking(view, pod) is not None for pod in pods):
+    if any(_selects(obj, pod) and blocking(view, pod) is not None for pod in pods):
         yield Judged(
             "hbone-blocked",
             obj,
@@ -54,10 +54,10 @@ def network_policy(view: View, obj: Obj) -> Iterator[Judged]:
         )
 
 
-def _blocking(view: View, pod: Obj) -> Obj | None:
+def blocking(view: View, pod: Obj) -> Obj | None:
     """A NetworkPolicy for this pod, where none of all that are lets in port 15008."""
     mine = [policy for policy in view.once(_by_namespace).get(namespace_of(pod), ()) if _selects(policy, pod)]
-    if any(_lets_in(rule) for policy in mine for rule in dig(policy, "spec", "ingress") or ()):
+    if any(lets_hbone(rule) for policy in mine for rule in dig(policy, "spec", "ingress") or ()):
         return None
     return mine[0] if mine else None
 
@@ -75,7 +75,8 @@ def _selects(policy: Obj, pod: Obj) -> bool:
     return "Ingress" in types and selectors.matches(spec.get("podSelector"), labels_of(pod))
 
 
-def _lets_in(rule: Any) -> bool:
+def lets_hbone(rule: Any) -> bool:
+    """Whether a rule of a NetworkPolicy, for whoever it is, has port 15008 among its ports."""
     ports = rule.get("ports")
     if not ports:
         return True

@@ -188,6 +188,7 @@ class _Reading:
             istiods=istiods,
             on_host=frozenset((namespace_of(pod), name_of(pod)) for pod in rows["on_host"].items),
             gateway_api=bool(rows["gateway_api"].items),
+            agents_known=not rows["daemon_sets"].unread,
         )
 
     def _usage(self, scene: Scene, istiods: Iterable[Obj], daemon_sets: Iterable[Obj], classes: Iterable[Obj]) -> Usage:

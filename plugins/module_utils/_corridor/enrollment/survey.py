@@ -26,7 +26,8 @@ class Survey:
     `replica_sets` (metadata) are those of the namespaces of `pods`. `agents` are the DaemonSets of istio-cni and
     ztunnel, `agent_pods` their pods, `istiods` the Deployments of istiod. `nodes` are metadata only, but for those on
     which an agent is missing; `stranded` says which pods of our namespaces run there: {node: {(namespace, name)}}.
-    `on_host` are the pods on their host's network. `gateway_api`: whether the cluster serves the Gateway API.
+    `on_host` are the pods on their host's network. `gateway_api`: whether the cluster serves the Gateway API;
+    `agents_known`: whether the DaemonSets could be read.
     `unread` says in words what could not be read, and what that leaves unknown.
     """
 
@@ -45,4 +46,5 @@ class Survey:
     stranded: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     on_host: frozenset[Key] = frozenset()
     gateway_api: bool = True
+    agents_known: bool = True
     unread: Sequence[str] = ()

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""What is wrong with the waypoint that a namespace is to use. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..._checks import selectors
+from ..._checks.policy.scene import GATEWAY, Waypoint
+from ..._checks.snapshot import Obj, dig
+from .blocker import Blocker
+from .blockers_sight import Sight
+from .blockers_table import blocked
+from .move import Move
+
+
+def waypoint(sight: Sight, move: Move) -> Iterator[Blocker]:
+    """Missing, not ready, or not for this namespace; nothing when that could not be read."""
+    asked = sight.waypoint(move)
+    if not asked:
+        return
+    home, _slash, name = asked.rpartition("/")
+    where, scene = f"Gateway {asked}", sight.scene
+    if not sight.survey.gateway_api:
+        yield blocked("waypoint-missing", move.namespace, where, "the cluster does not serve the Gateway API")
+        return
+    gateway = scene.get(GATEWAY, home, name)
+    if gateway is not None and not scene.is_waypoint(gateway):
+        told = f"it is no waypoint but of class {dig(gateway, 'spec', 'gatewayClassName')}"
+        yield blocked("waypoint-missing", move.namespace, where, told)
+        return
+    state = scene.waypoint_state(Waypoint(home, name))
+    if state == "absent":
+        yield blocked("waypoint-missing", move.namespace, where, f"it does not exist; {move.namespace} is to use it")
+    elif state == "new":
+        yield blocked("waypoint-not-ready", move.namespace, where, "it is not programmed yet: it has no address")
+    elif state == "down":
+        yield blocked("waypoint-not-ready", move.namespace, where, "it has no ready pod")
+    if gateway is not None and not _takes(
+        gateway, home, move.namespace, dict(scene.namespaces.get(move.namespace) or {})
+    ):
+        yield blocked(
+            "waypoint-not-admitted", move.namespace, where, f"its listeners take nothing of namespace {move.namespace}"
+        )
+
+
+def _takes(gateway: Obj, home: str, namespace: str, labels: dict[str, str]) -> bool:
+    """Whether the waypoint's HBONE listener takes what is in the namespace; without one it takes its own only."""
+    for listener in dig(gateway, "spec", "listeners") or ():
+        if listener.get("protocol") == "HBONE":
+            allowed = dig(listener, "allowedRoutes", "namespaces") or {}
+            if allowed.get("from") == "Selector":
+                return selectors.matches(allowed.get("selector"), labels)
+            return allowed.get("from") == "All" or namespace == home
+    return namespace == home
