@@ -33,7 +33,7 @@ DEPLOYMENT_PATCH = "deployment"
 AUTOSCALER_PATCH = "horizontalPodAutoscaler"
 BUDGET_PATCH = "podDisruptionBudget"
 _LISTENER = "mesh"
-_HBONE_PORT = 15008
+HBONE_PORT = 15008
 _PROXY = "istio-proxy"
 _LABELS = {"app.kubernetes.io/managed-by": "meshwright"}
 
@@ -72,7 +72,7 @@ def gateway_of(intent: WaypointIntent, *, made_for: str = "") -> Obj:
         "listeners": [
             {
                 "name": _LISTENER,
-                "port": _HBONE_PORT,
+                "port": HBONE_PORT,
                 "protocol": "HBONE",
                 "allowedRoutes": {"namespaces": _allowed(intent.allowed)},
             }

@@ -60,8 +60,11 @@ def infrastructure(params: Mapping[str, Any]) -> Infrastructure:
             "replicas and autoscaling cannot both be given: each would undo what the other sets.",
             hint="Leave replicas out, and set autoscaling.min.",
         )
-    if replicas is not None and replicas < 0:
-        raise BadInput(f"replicas: {replicas} is too small.", hint="Use 1 or more, better 2.")
+    if replicas is not None and replicas < 1:
+        raise BadInput(
+            f"replicas: with {replicas} pods a waypoint fails closed: what uses it has no traffic.",
+            hint="Use 1 or more, better 2; or state: absent.",
+        )
     budget = params.get("disruption_budget") or {}
     return Infrastructure(
         replicas=replicas,

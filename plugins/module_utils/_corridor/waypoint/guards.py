@@ -18,6 +18,7 @@ from ..._errors import BadInput, GuardRefused
 from ..._intent.label_selector import label_selector
 from ..._intent.waypoint import WaypointIntent
 from .around import Around, istiod_of
+from .losses import admits
 
 # The minor releases of Istio that brought what not all of them have.
 PATCHES_SINCE = (1, 26)
@@ -203,22 +204,12 @@ def _guard_canary(around: Around, intent: WaypointIntent) -> None:
             f"canary: {ref(live)} has no address: it never had a ready pod, and istiod would pass over it.",
             hint="Get it ready first.",
         )
-    refused = [name for name in intent.enroll.homes if not _admits(live, canary.waypoint.namespace, name, around)]
+    refused = [name for name in intent.enroll.homes if not admits(live, name, labels_of(around.namespaces[name]))]
     if refused:
         raise BadInput(
             f"canary: {ref(live)} takes nothing of namespace {', '.join(refused)}, which enroll names.",
             hint="Open its allowed_namespaces.",
         )
-
-
-def _admits(gateway: Obj, home: str, namespace: str, around: Around) -> bool:
-    listeners = [one for one in dig(gateway, "spec", "listeners") or () if one.get("port") == 15008]
-    allowed = dig(listeners[0], "allowedRoutes", "namespaces") or {} if listeners else {}
-    if allowed.get("from") == "All":
-        return True
-    if allowed.get("from") == "Selector":
-        return matches(allowed.get("selector"), labels_of(around.namespaces[namespace]))
-    return namespace == home
 
 
 def guard_targets(targets: Iterable[Obj]) -> None:

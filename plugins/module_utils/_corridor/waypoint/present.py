@@ -42,6 +42,7 @@ from .around import Around, istiod_of, look
 from .binding import Binding, plan_binding
 from .bound import Bound, bound_to
 from .guards import guard, guard_targets, not_ambient
+from .losses import guard_losses
 from .run import WaypointRun
 from .settle import Retired, settle_bound, settle_waypoint
 from .state import Seen, see
@@ -104,6 +105,7 @@ def _draft(run: WaypointRun) -> Draft:
     client, intent = run.client, run.intent
     around = look(client, intent)
     guard(around, intent)
+    guard_losses(client, around.gateway, intent)
     engine = ObjectEngine(client, manager=manager_of(intent.waypoint.name), force_conflicts=intent.force_conflicts)
     draft = Draft(around, engine.prepare(objects_of(intent, made_for=_made_for(around, intent))))
     draft.parameters = _former_parameters(around, intent)
