@@ -16,8 +16,8 @@ import hashlib
 import json
 from typing import Any
 
+from .._checks.quantities import holds_quantities, same_quantity
 from . import fields
-from .quantities import holds_quantities, same_quantity
 
 Obj = dict[str, Any]
 

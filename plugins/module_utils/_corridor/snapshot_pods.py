@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from sys import intern
-from typing import Any
+from typing import Any, TypeVar
 
 from .._checks import mesh
 from .._checks.snapshot import Obj, Snapshot, annotations_of, dig, labels_of, meta, namespace_of
@@ -19,10 +19,12 @@ from .._errors import NotFound
 from .._kube import kinds
 from .._kube.client import Client
 
+T = TypeVar("T")
+
 # A page of pods is parsed, trimmed and let go before the next: so memory does not grow with the cluster's pod specs.
 _POD_PAGE = 250
 # Every proxy carries this label: sidecars, injected gateways, waypoints. ztunnel does not.
-_PROXY_LABEL = "service.istio.io/canonical-name"
+PROXY_LABEL = "service.istio.io/canonical-name"
 _NOTED_ANNOTATIONS = ("sidecar.istio.io/status", "istio.io/rev", "ambient.istio.io/redirection")
 _NOTED_VARIABLE = "ISTIO_META_CLUSTER_ID"
 
@@ -39,7 +41,7 @@ def component_pods(client: Client, seen: Snapshot) -> Iterator[Obj]:
 
 def proxies(client: Client, seen: Snapshot) -> Iterator[Obj]:
     """Sidecars, gateways and waypoints, each as who it is and what it runs."""
-    for pod in _pods(client, kinds.POD.path(), _PROXY_LABEL, states=False):
+    for pod in _pods(client, kinds.POD.path(), PROXY_LABEL, states=False):
         spec = pod["spec"]
         names = {item["name"] for item in (*spec["containers"], *spec["initContainers"])}
         if "istio-proxy" in names and dig(pod, "status", "phase") not in ("Succeeded", "Failed"):
@@ -54,24 +56,26 @@ def revision_pods(client: Client, seen: Snapshot) -> Iterator[Obj]:
 
 
 def _pods(client: Client, path: str, labels: str, *, states: bool = True) -> Iterator[dict[str, Any]]:
+    yield from paged(client, path, labels, lambda pod: trim_pod(pod, states=states))
+
+
+def paged(client: Client, path: str, labels: str, trim: Callable[[Obj], T]) -> list[T]:
     """Pods page by page, each trimmed; from the start once more when the pages outlived the server's history."""
     for attempt in (1, 2):
-        found: list[dict[str, Any]] = []
+        found: list[T] = []
         query = {"limit": str(_POD_PAGE), "labelSelector": labels}
         try:
             while True:
                 page = client.raw("GET", path, query=query).json()
-                found += [trim_pod(pod, states=states) for pod in page.get("items") or ()]
+                found += [trim(pod) for pod in page.get("items") or ()]
                 token = (page.get("metadata") or {}).get("continue")
                 if not token:
-                    break
+                    return found
                 query["continue"] = token
         except NotFound as error:
-            if error.status == 410 and attempt == 1:
-                continue
-            raise
-        yield from found
-        return
+            if error.status != 410 or attempt == 2:
+                raise
+    return []
 
 
 def trim_pod(pod: Obj, *, states: bool = True) -> dict[str, Any]:

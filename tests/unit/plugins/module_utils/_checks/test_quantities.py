@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor.quantities import same_quantity
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.quantities import same_quantity
 
 
 @pytest.mark.parametrize(
