@@ -25,7 +25,6 @@ from .scene import (
     GATEWAY,
     GATEWAY_CLASS,
     NAMESPACE,
-    POD,
     REQUEST_AUTHENTICATION,
     ROUTES,
     SERVICE,
@@ -34,7 +33,6 @@ from .scene import (
     TRAFFIC_EXTENSION,
     VIRTUAL_SERVICE,
     WASM_PLUGIN,
-    WORKLOAD_ENTRY,
     Key,
     Scene,
     Waypoint,
@@ -42,8 +40,6 @@ from .scene import (
 )
 from .view import action, is_on_mesh, mesh_hosts, parents, target_kind, targets
 
-# What may name a waypoint by its labels.
-NAMING = (NAMESPACE, SERVICE, SERVICE_ENTRY, WORKLOAD_ENTRY, POD)
 TARGETING = (AUTHORIZATION, REQUEST_AUTHENTICATION, TELEMETRY, WASM_PLUGIN, ENVOY_FILTER, TRAFFIC_EXTENSION)
 # Those whose loss lets pass what they refuse.
 _GUARDING = (AUTHORIZATION, REQUEST_AUTHENTICATION)

@@ -157,8 +157,8 @@ def _leaving(run: WaypointRun) -> _Leaving:
 
 def _wanted() -> Wanted:
     wanted = Wanted()
-    wanted.want(scenes.NAMESPACE, scenes.SERVICE, scenes.SERVICE_ENTRY, scenes.GATEWAY, *scenes.ROUTES)
-    wanted.want(scenes.VIRTUAL_SERVICE, scenes.DESTINATION_RULE, *counting.TARGETING)
+    wanted.want(scenes.NAMESPACE, scenes.SERVICE, scenes.SERVICE_ENTRY, scenes.WORKLOAD_ENTRY, scenes.GATEWAY)
+    wanted.want(scenes.VIRTUAL_SERVICE, scenes.DESTINATION_RULE, *scenes.ROUTES, *counting.TARGETING)
     return wanted
 
 

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable
 
 from ..._checks.policy.dependents import Dependents
-from ..._checks.policy.scene import SERVICE, SERVICE_ENTRY, USE_WAYPOINT, Waypoint, kind_of
-from ..._checks.snapshot import Obj, labels_of, meta, name_of, namespace_of
+from ..._checks.policy.scene import SERVICE, SERVICE_ENTRY, USE_WAYPOINT, WORKLOAD_ENTRY, Waypoint
+from ..._checks.snapshot import Obj, labels_of, meta, name_of, namespace_of, ref
 from ..._errors import ApiError, Forbidden, SettleTimeout, Unauthorized, Unreachable
 from ..._kube import kinds
 from ..._kube.client import Client
@@ -24,6 +24,11 @@ from .binding import Binding, change_of
 from .labels import CANARY, canary_of, primary_of, unbound
 
 _KINDS = (kinds.NAMESPACE, kinds.SERVICE, kinds.SERVICE_ENTRY, kinds.WORKLOAD_ENTRY, kinds.POD)
+_TOLD_OF = {
+    SERVICE: kinds.SERVICE,
+    SERVICE_ENTRY: kinds.SERVICE_ENTRY,
+    WORKLOAD_ENTRY: kinds.WORKLOAD_ENTRY,
+}
 _BOUND = "istio.io/WaypointBound"
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
@@ -133,16 +138,16 @@ def attached(obj: Obj, waypoint: Waypoint) -> bool:
 
 
 def following(dependents: Dependents) -> list[Target]:
-    """The Services and ServiceEntries that istiod has to take off the waypoint: by their labels, or by what it said."""
-    found = {}
-    for kind, known in ((SERVICE, kinds.SERVICE), (SERVICE_ENTRY, kinds.SERVICE_ENTRY)):
-        for obj in dependents.scene.all(kind):
-            if attached(obj, dependents.waypoint):
-                found[target(known, namespace_of(obj), name_of(obj))] = True
-    for obj in dependents.bound:
-        known = kinds.SERVICE if kind_of(obj) == SERVICE else kinds.SERVICE_ENTRY
-        found[target(known, namespace_of(obj), name_of(obj))] = True
-    return list(found)
+    """What istiod has to take off the waypoint: by its labels, or by what istiod has said of it. Of pods it says
+    nothing.
+    """
+    bound = {ref(obj) for obj in dependents.bound}
+    return [
+        target(kind, namespace_of(obj), name_of(obj))
+        for name, kind in _TOLD_OF.items()
+        for obj in dependents.scene.all(name)
+        if ref(obj) in bound or attached(obj, dependents.waypoint)
+    ]
 
 
 def wait_until_unbound(client: Client, waypoint: Waypoint, targets: Iterable[Target]) -> None:
