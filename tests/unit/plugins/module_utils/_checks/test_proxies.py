@@ -34,7 +34,7 @@ INIT = container("istio-iptables", "-p", name="istio-init", cpu="7")
 
 def pod(*containers: Obj, init: tuple[Obj, ...] = (), phase: str = "Running", **metadata: Any) -> Obj:
     return {
-        "metadata": {"name": "web-1", "namespace": "shop", **metadata},
+        "metadata": {"name": "web-1", "namespace": "shop"} | metadata,
         "spec": {"nodeName": "node-1", "containers": list(containers), "initContainers": list(init)},
         "status": {"phase": phase},
     }
@@ -96,8 +96,9 @@ def test_use_by_pod_and_container() -> None:
 
 
 def test_captured_pods_by_namespace() -> None:
-    yes, no = ({"annotations": {"ambient.istio.io/redirection": value}} for value in ("enabled", "pending"))
-    pods = [pod(APP, **yes), pod(APP, **yes), pod(APP, **no), pod(APP), pod(APP, **yes | {"namespace": "media"})]
+    yes: Obj = {"annotations": {"ambient.istio.io/redirection": "enabled"}}
+    no: Obj = {"annotations": {"ambient.istio.io/redirection": "pending"}}
+    pods = [pod(APP, **yes), pod(APP, **yes), pod(APP, **no), pod(APP), pod(APP, **yes, namespace="media")]
     assert captured_in(pods) == {"shop": 2, "media": 1}
 
 
