@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Asking the server itself whether a namespace's workloads would be injected: by dry runs of their pods.
+
+Nothing is written: a dry run goes through the webhooks, Pod Security and quotas as the pod itself would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..._checks import mesh, naming
+from ..._checks.policy.scene import MUTATING
+from ..._checks.snapshot import Obj, Snapshot, Source, annotations_of, dig, labels_of
+from ..._desired.enrollment.blocker import Blocker
+from ..._desired.enrollment.blockers_table import blocked
+from ..._desired.enrollment.journey import wanted_labels
+from ..._desired.enrollment.model import DEFAULT, INJECT_LABEL, REVISION_LABEL, STATUS_ANNOTATION
+from ..._desired.enrollment.move import Move
+from ..._errors import ApiError, Forbidden, NotFound, Unauthorized, Unreachable
+from ..._kube.client import Client
+from ..workloads import RESTART_ANNOTATION, Workload
+from .probe_answers import Answer, refusal
+from .probe_quota import Fitted, no_room
+from .survey import Survey
+
+_MOST = 50
+_PROXY = "istio-proxy"
+# Some quotas want every container to say.
+_LITTLE = {"cpu": "1m", "memory": "1Mi"}
+# What the strictest Pod Security level lets in: stands for workloads to come.
+_MODEL: Mapping[str, Any] = {
+    "metadata": {},
+    "spec": {
+        "containers": [
+            {
+                "name": "app",
+                "image": "registry.example/app:1",
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                    "runAsNonRoot": True,
+                    "runAsUser": 1000,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "resources": {"requests": _LITTLE, "limits": _LITTLE},
+            }
+        ]
+    },
+}
+
+
+def injected(client: Client, survey: Survey, move: Move, workloads: Sequence[Workload]) -> list[Blocker]:
+    """Why pods of these workloads would not get the proxy that the move to sidecars is for, or could not be made.
+
+    Of at most 50 workloads, those with a template, a pod is tried; of a namespace that has none, a model pod. Of what
+    could not be asked `survey.unread` tells. Raises Unreachable or Unauthorized.
+    """
+    return _Probe(client, survey, move).blockers(workloads)
+
+
+class _Probe:
+    def __init__(self, client: Client, survey: Survey, move: Move) -> None:
+        self.client = client
+        self.survey = survey
+        self.move = move
+        hooks = tuple(survey.scene.all(MUTATING))
+        self.hooks = mesh.injectors(Snapshot.of([Source("mutating_webhooks", hooks)]))
+        self.labels = dict(survey.scene.namespaces.get(move.namespace) or {})
+        target = wanted_labels(move.namespace, self.labels, move.now, move.goal)
+        merged = {**self.labels, **target}
+        self.then = {key: value for key, value in merged.items() if value is not None}
+
+    def blockers(self, workloads: Sequence[Workload]) -> list[Blocker]:
+        asked: list[tuple[str, Workload | None, Obj]] = [
+            (one.ref, one, template) for one in workloads if (template := self._template(one)) is not None
+        ]
+        if not asked and not self.survey.owners.get(self.move.namespace):
+            asked = [(f"Namespace {self.move.namespace}", None, _MODEL)]
+        found: list[Blocker] = []
+        pods = []
+        for where, one, template in asked[:_MOST]:
+            pod = self._pod(template)
+            if pod is None:
+                found.append(self._not_reached(where, template))
+            else:
+                pods.append((where, one, pod))
+        # Where the injector does not answer, once is enough: each asking waits for it.
+        answers = [self._ask(pod) for _where, _one, pod in pods[:1]]
+        if answers and answers[0].id != "injector-failed":
+            answers += self.client.many(lambda each: self._ask(each[2]), pods[1:])
+        fitted: list[Fitted] = []
+        for (where, one, pod), answer in zip(pods, answers, strict=False):
+            if answer.unread:
+                self._unread(answer.unread)
+            elif answer.id == "quota" and one is None:
+                continue
+            elif answer.id:
+                obj = f"Namespace {self.move.namespace}" if answer.id == "injector-failed" else where
+                found.append(blocked(answer.id, self.move.namespace, obj, answer.message))
+            elif answer.pod is not None and not _has_proxy(answer.pod):
+                message = "a pod of it, made by a dry run, gets no proxy"
+                found.append(blocked("not-injected", self.move.namespace, where, message))
+            elif answer.pod is not None and one is not None:
+                fitted.append(Fitted(one, pod, answer.pod))
+        return [*found, *no_room(self.survey, self.move.namespace, fitted)]
+
+    def _template(self, one: Workload) -> Obj | None:
+        """The pod template, but for those that the injector leaves out for good reason."""
+        for owner in self.survey.owners.get(one.namespace, ()):
+            if owner.get("kind") == one.kind and dig(owner, "metadata", "name") == one.name:
+                template = dig(owner, "spec", "template")
+                if not isinstance(template, Mapping) or dig(template, "spec", "hostNetwork") or _opts_out(template):
+                    return None
+                return template
+        return None
+
+    def _pod(self, template: Obj) -> dict[str, Any] | None:
+        """The pod to try, with labels by which the injector answers; None when none will once the move is made.
+
+        As the namespace is not labelled yet, the pod has to ask itself. One that another revision injects now is tried
+        with that: its answer differs in little.
+        """
+        labels = dict(labels_of(template))
+        wanted = self.move.expects.revision
+        if self.hooks:
+            later = naming.injecting(self.hooks, self.then, labels)
+            if not later or (wanted and wanted not in later):
+                return None
+        asking = self.move.goal.revision or (self.move.now.revision if self.move.now.mode == "sidecar" else DEFAULT)
+        tries: list[dict[str, str]] = [{}, {INJECT_LABEL: "true"}, {REVISION_LABEL: asking}]
+        answered = [naming.injecting(self.hooks, self.labels, {**labels, **more}) for more in tries]
+        best = next((more for more, who in zip(tries, answered, strict=True) if who == {wanted}), None)
+        if best is None:
+            best = next((more for more, who in zip(tries, answered, strict=True) if who), {})
+        annotations = {key: value for key, value in annotations_of(template).items() if key != RESTART_ANNOTATION}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "generateName": "meshwright-probe-",
+                "namespace": self.move.namespace,
+                "labels": {**labels, **best},
+                "annotations": annotations,
+            },
+            "spec": template["spec"],
+        }
+
+    def _not_reached(self, where: str, template: Obj) -> Blocker:
+        later = naming.injecting(self.hooks, self.then, labels_of(template))
+        revision = self.move.expects.revision
+        told = f"only {', '.join(sorted(later))}" if later else "none"
+        message = f"of the webhooks that inject, {told} would answer for its pods, not that of revision {revision}"
+        return blocked("not-injected", self.move.namespace, where, message)
+
+    def _ask(self, pod: Mapping[str, Any]) -> Answer:
+        try:
+            return Answer(pod=self.client.create(pod, dry_run=True))
+        except Unauthorized:
+            raise
+        except Forbidden as error:
+            return Answer(unread=f"{error.message} So it is not known whether pods would be injected.")
+        except NotFound as error:
+            return Answer(unread=f"{error.message} So it is not known whether pods would be injected.")
+        except ApiError as error:
+            answer = refusal(error, self.move.goal.pod_security)
+            if answer is None and isinstance(error, Unreachable):
+                raise
+            return answer or Answer(id="pod-refused", message=f"a new pod of it is refused: {error.message}")
+
+    def _unread(self, told: str) -> None:
+        if told not in self.survey.unread:
+            self.survey.unread = (*self.survey.unread, told)
+
+
+def _opts_out(template: Obj) -> bool:
+    return labels_of(template).get(INJECT_LABEL, annotations_of(template).get(INJECT_LABEL)) == "false"
+
+
+def _has_proxy(pod: Obj) -> bool:
+    every = (*(dig(pod, "spec", "containers") or ()), *(dig(pod, "spec", "initContainers") or ()))
+    return bool(annotations_of(pod).get(STATUS_ANNOTATION)) and any(one.get("name") == _PROXY for one in every)
