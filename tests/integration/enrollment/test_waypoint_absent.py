@@ -194,21 +194,28 @@ def test_refused_while_something_counts_on_it(enrollment: Enrollment) -> None:
     with pytest.raises(GuardRefused, match="1 object counts"):
         absent(removal(enrollment, waypoint, accept=some))
 
-    everything = [f"update Namespace {space}", f"delete Gateway {space}/waypoint"]
-    run = removal(enrollment, waypoint, check=True, accept=frozenset(("all",)))
-    assert absent(run)["exists"] and changes(run) == everything and len(run.warnings) == 1
+    wanted: Obj = {"state": "absent", "namespace": space, "accept_dependents": sorted(some | {f"{space}/protects"})}
+    warned = "goes although these count on it"
+    everything = [("update", f"Namespace {space}"), ("delete", f"Gateway {space}/waypoint")]
+    foretold = enrollment("waypoint", check=True, diff=True, allow=[warned], **wanted).ok().result
+    assert [(step["action"], step["step"]) for step in foretold["steps"]] == everything and foretold["changed"]
+    assert foretold["waypoint"]["exists"] and foretold["diff"][0]["before"] == {
+        "metadata": {"labels": {USE: "waypoint"}}
+    }
     assert enrollment.labels(space)[USE] == "waypoint"
-    run = removal(enrollment, waypoint, accept=some | {f"{space}/protects"})
-    done = absent(run)
-    assert changes(run) == everything and not done["exists"] and len(done["dependents"]) == 3
+    done = enrollment("waypoint", diff=True, allow=[warned], **wanted).ok().result
+    assert done["steps"] == foretold["steps"] and done["diff"] == foretold["diff"] and done["changed"]
+    assert not done["waypoint"]["exists"] and len(done["dependents"]) == 3
     # istiod was waited for, and what it had made is gone with the Gateway.
     assert said(enrollment, "service", space, "web") == "" and USE not in enrollment.labels(space)
-    left = enrollment.kubectl.json("-n", space, "get", "deployments,services,gateways.gateway.networking.k8s.io")[
-        "items"
+    left = enrollment.kubectl.json("-n", space, "get", "deployments,services,gateways.gateway.networking.k8s.io")
+    assert sorted(f"{one['kind']}/{one['metadata']['name']}" for one in left["items"]) == [
+        "Deployment/web",
+        "Service/web",
     ]
-    assert sorted(f"{one['kind']}/{one['metadata']['name']}" for one in left) == ["Deployment/web", "Service/web"]
-    again = removal(enrollment, waypoint)
-    assert absent(again) == {"exists": False, "unbound": [], "dependents": []} and not changes(again)
+    again = enrollment("waypoint", state="absent", namespace=space).ok()
+    assert not again.changed and [step["action"] for step in again.result["steps"]] == ["none"]
+    assert not enrollment("waypoint", check=True, state="absent", namespace=space).ok().changed
 
 
 def test_killed_dangling_and_of_others(enrollment: Enrollment) -> None:
@@ -236,6 +243,12 @@ def test_killed_dangling_and_of_others(enrollment: Enrollment) -> None:
     absent(run)
     assert changes(run) == [f"delete Gateway {space}/waypoint", f"delete ConfigMap {space}/waypoint-infrastructure"]
     assert not attached(enrollment.kubectl.json("-n", space, "get", "service", "web"), waypoint)
+
+    # Killed with only the parameters left.
+    enrollment.kubectl.apply(config)
+    run = removal(enrollment, waypoint)
+    absent(run)
+    assert changes(run) == [f"delete ConfigMap {space}/waypoint-infrastructure"]
 
     # Labels that name a waypoint that is not there go too, but not for one made for something.
     bind(enrollment, waypoint, Enroll(namespaces=(space,)))
