@@ -122,9 +122,16 @@ def restart(
         untouched = [one.ref for one in workloads if one.ref not in {*done.restarted, *done.already, *done.gone}]
         error.details |= {"restarted": done.restarted, "already": done.already, "untouched": untouched}
         if isinstance(error, SettleTimeout):
-            error.hint = error.hint or f"{len(untouched)} workloads after it were left as they are."
+            error.hint = error.hint or _hint(error, len(untouched))
         raise
     return done
+
+
+def _hint(error: SettleTimeout, untouched: int) -> str:
+    hint = f"{untouched} workloads after it were left as they are."
+    if any(str(entry.get("object")).startswith("StatefulSet") for entry in error.details.get("unready") or ()):
+        hint += " A StatefulSet waits for a broken pod even when its template is mended: delete that pod then."
+    return hint
 
 
 def _refuse_blocked(workloads: Sequence[Workload]) -> None:

@@ -145,10 +145,12 @@ class Pods:
 def wait_for_pods(
     client: Client, group: Sequence[Workload], deadline: Deadline, *, expect: Expected | None = None
 ) -> None:
-    """Until all pods of these settled workloads are as expected; without that, until none is of the old revision.
+    """Until all pods of these settled workloads are as expected; without that, until none is of their old revision.
 
     Raises SettleTimeout that names pods and what they lack; at once, where no waiting helps.
     """
+    if expect is None:
+        group = [one for one in group if one.revision]
     pods = Pods(client)
     since: dict[str, float] = {}
     while True:

@@ -88,18 +88,18 @@ class _Moving:
         self.on_host = survey.on_host
 
     def workloads(self, excluded: Collection[str]) -> list[Workload]:
-        pods = self.scene.pods.get(self.namespace, ())
+        pods, out = self.scene.pods.get(self.namespace, ()), frozenset(excluded)
         begun: list[Workload] = []
         others: list[Workload] = []
         groups = by_owner((pod for pod in pods if self._may_be_ours(pod)), self.made_by)
         for key, mine in groups.items():
             found = self._workload(key, mine)
-            if found is not None and not found.names & frozenset(excluded):
+            if found is not None and not found.names & out:
                 (begun if is_begun(self.owners.get(key), self.restart_id) else others).append(found)
         for key, owner in self.owners.items():
             if key not in groups and key[0] in RESTARTABLE and is_begun(owner, self.restart_id) and _unready(owner):
                 found = described(key, namespace_of(owner), "", (), ())
-                if not found.names & frozenset(excluded):
+                if not found.names & out:
                     begun.append(found)
         return [*sorted(begun, key=_order), *sorted(others, key=_order)]
 

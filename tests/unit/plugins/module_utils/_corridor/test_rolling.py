@@ -31,13 +31,13 @@ class Cluster:
         self.answers = answers
         self.asked: list[str] = []
 
+    def many(self, call: Any, items: Any) -> list[Any]:
+        return [call(item) for item in items]
+
     def list(self, kind: Any, namespace: str, **_more: Any) -> list[Obj]:
         self.asked.append(f"{kind.kind} {namespace}")
         mine = self.answers.get(kind.kind, [[]])
         return mine.pop(0) if len(mine) > 1 else mine[0]
-
-    def many(self, call: Any, items: Any) -> list[Any]:
-        return [call(item) for item in items]
 
     def with_deadline(self, _deadline: Deadline) -> Cluster:
         return self
