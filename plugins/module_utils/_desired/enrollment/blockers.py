@@ -44,14 +44,15 @@ def blockers(
     *,
     excluded: Collection[str] = (),
     restart_ids: Mapping[str, str] | None = None,
+    translated: bool = False,
 ) -> list[Blocker]:
     """All that stands in the way, of the mesh first, then by namespace as they come.
 
     `excluded` are workloads ("Kind namespace/name") of which nothing is asked. `restart_ids` {namespace: id} are
-    those of moves under way: what has begun to restart already runs its risks. One whose namespace is "" stands in
-    the way of every move to ambient.
+    those of moves under way: what has begun to restart already runs its risks. `translated`: policies are translated,
+    and judged there. A blocker whose namespace is "" stands in the way of every move to ambient.
     """
-    sight = Sight(survey, moves, excluded)
+    sight = Sight(survey, moves, excluded, translated=translated)
     found: dict[tuple[str, str, str], Blocker] = {}
     for one in _found(sight, restart_ids or {}):
         found.setdefault((one.id, one.namespace, one.obj), one)

@@ -68,8 +68,8 @@ def mtls_disabled(sight: Sight, move: Move) -> Iterator[Blocker]:
 
 
 def l7_policies(sight: Sight, move: Move) -> Iterator[Blocker]:
-    """Those for workloads that ztunnel alone would carry out wrongly."""
-    if sight.waypoint(move):
+    """Those for workloads that ztunnel would carry out wrongly; a waypoint takes none that has a selector."""
+    if sight.translated:
         return
     for kind in (AUTHORIZATION, REQUEST_AUTHENTICATION):
         for obj in sight.around(kind, move.namespace):
@@ -77,7 +77,7 @@ def l7_policies(sight: Sight, move: Move) -> Iterator[Blocker]:
                 continue
             if chosen := _chosen(sight, move.namespace, obj):
                 who = _told(chosen, move.namespace)
-                message = f"it {problem}, is for {who}, and ztunnel alone would carry it out wrongly or not at all"
+                message = f"it {problem}, is for {who}, and ztunnel would carry it out wrongly or not at all"
                 yield blocked("l7-selector-policy", move.namespace, ref(obj), message)
 
 

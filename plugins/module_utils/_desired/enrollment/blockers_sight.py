@@ -23,12 +23,15 @@ from .move import Move
 class Sight:
     """`excluded` are workloads as `Kind namespace/name` (or namespace/Kind/name): nothing is asked of them."""
 
-    def __init__(self, survey: Survey, moves: Sequence[Move], excluded: Collection[str]) -> None:
+    def __init__(
+        self, survey: Survey, moves: Sequence[Move], excluded: Collection[str], *, translated: bool = False
+    ) -> None:
         self.survey = survey
         self.scene = survey.scene
         self.view = View(survey.scene)
         self.moves = moves
         self.excluded = frozenset(excluded)
+        self.translated = translated
         self._kinds: dict[str, dict[str, list[Obj]]] = {}
         self._groups: dict[str, dict[Owner, list[Obj]]] = {}
         self._owners: dict[str, dict[Owner, Obj]] = {}

@@ -84,11 +84,17 @@ BLOCKERS: dict[str, Rule] = {
         "A PeerAuthentication that says DISABLE, for all ports or for one: ztunnel does not heed it and encrypts.",
         "Set PERMISSIVE, or leave those workloads out.",
     ),
+    "untranslatable-policy": Rule(
+        "sidecar to ambient, or back",
+        "A policy of which no equal can be made for the other mode: what it says has no counterpart there, or another "
+        "tool owns it.",
+        "Rewrite it by hand, or remove it.",
+    ),
     "l7-selector-policy": Rule(
-        "to ambient, without a waypoint",
+        "to ambient, with translate_policies: false",
         "An AuthorizationPolicy with fields of HTTP or action CUSTOM, or a RequestAuthentication, for the namespace's "
         "workloads: ztunnel alone would make a hole or an outage of it.",
-        "Name a waypoint in the same task: its policies are translated.",
+        "Let the task translate policies (translate_policies: true) and name a waypoint in it.",
     ),
     "routing-without-waypoint": Rule(
         "sidecar to ambient, without a waypoint",
