@@ -16,7 +16,9 @@ from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
     BadInput,
     GuardRefused,
     MeshError,
+    SettleTimeout,
 )
+
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.waypoint import waypoint_intent
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.waypoint_spec import WAYPOINT_SPEC
 
@@ -65,22 +67,19 @@ def test_check_apply_check_apply(enrollment: Enrollment) -> None:
         "made_for": "wave-1",
     }
 
-    foreseen = enrollment("waypoint", check=True, diff=True, **wanted).ok().result
+    task = {"meshwright.istio.waypoint": wanted, "diff": True}
+    tasks = [{**task, "check_mode": check} for check in (True, False, True, False)]
+    foreseen, made, *later = enrollment.playbooks(tasks).ok().of("waypoint")
+
     assert foreseen["changed"] and not foreseen["waypoint"]["exists"]
     assert {entry["after_header"] for entry in foreseen["diff"]} == set(actions(foreseen))
-    assert not enrollment.kubectl.json("-n", home, "get", "gateways.gateway.networking.k8s.io")["items"]
-    assert "istio.io/use-waypoint" not in enrollment.labels(home)
-
-    made = enrollment("waypoint", **wanted).ok().result
-    assert (
-        actions(made)
-        == actions(foreseen)
-        == {
-            f"ConfigMap {home}/waypoint-infrastructure": "create",
-            f"Gateway {home}/waypoint": "create",
-            f"Namespace {home}": "update",
-        }
-    )
+    # That nothing was written by then shows in what the next task made.
+    assert actions(made) == actions(foreseen)
+    assert actions(made) == {
+        f"ConfigMap {home}/waypoint-infrastructure": "create",
+        f"Gateway {home}/waypoint": "create",
+        f"Namespace {home}": "update",
+    }
     state = made["waypoint"]
     assert state["programmed"] and state["ready_pods"] and state["service_account"] == "waypoint"
     assert [(one["object"], one["bound"]) for one in state["bound"]] == [(f"Service {home}/cart", True)]
@@ -96,41 +95,63 @@ def test_check_apply_check_apply(enrollment: Enrollment) -> None:
     assert enrollment.kubectl.json("-n", home, "get", "hpa", "waypoint")["spec"]["maxReplicas"] == 3
     assert enrollment.kubectl.json("-n", home, "get", "pdb", "waypoint")["spec"]["maxUnavailable"] == 1
 
-    for check in (True, False):
-        again = enrollment("waypoint", check=check, diff=True, **wanted).ok().result
+    for again in later:
         assert not again["changed"] and not again["diff"], again["table"]
-    assert again["waypoint"]["bound"] == state["bound"] and again["waypoint"]["address"] == state["address"]
+    assert later[1]["waypoint"]["bound"] == state["bound"]
 
     # An option that is no longer given takes with it what was made for it, and replicas count from then on.
     for option in ("autoscaling", "disruption_budget", "resources", "tolerations", "topology_spread"):
         del wanted[option]
-    less = enrollment("waypoint", replicas=1, **wanted).ok().result
-    assert actions(less)[f"HorizontalPodAutoscaler {home}/waypoint"] == "delete"
-    assert actions(less)[f"PodDisruptionBudget {home}/waypoint"] == "delete"
-    assert (less["waypoint"]["replicas"], less["waypoint"]["ready_pods"]) == (1, 1)
-    assert not enrollment.kubectl.json("-n", home, "get", "hpa,pdb")["items"]
-    none = enrollment("waypoint", **wanted).ok().result
-    assert actions(none)[f"ConfigMap {home}/waypoint-infrastructure"] == "delete"
-    assert not enrollment("waypoint", **wanted).ok().result["changed"]
-    gateway = enrollment.kubectl.json("-n", home, "get", "gateways.gateway.networking.k8s.io", "waypoint")
-    assert gateway["metadata"]["annotations"]["meshwright.io/made-for"] == "wave-1"
-    assert "parametersRef" not in gateway["spec"]["infrastructure"]
+    less = run_of(enrollment, replicas=1, **wanted)
+    seen = present(less).seen
+    assert {step.name for step in less.steps if step.action == "delete"} == {
+        f"HorizontalPodAutoscaler {home}/waypoint",
+        f"PodDisruptionBudget {home}/waypoint",
+    }
+    assert (seen.shown()["replicas"], seen.autoscaler, seen.budget) == (1, None, None)
+    assert "tolerations" not in (seen.deployment or {})["spec"]["template"]["spec"]
+    none = run_of(enrollment, **wanted)
+    seen = present(none).seen
+    assert [step.name for step in none.steps if step.action == "delete"] == [
+        f"ConfigMap {home}/waypoint-infrastructure"
+    ]
+    assert (seen.gateway or {})["metadata"]["annotations"]["meshwright.io/made-for"] == "wave-1"
+    assert "parametersRef" not in (seen.gateway or {})["spec"]["infrastructure"]
+    last = run_of(enrollment, **wanted)
+    present(last)
+    assert not any(step.changes for step in last.steps)
 
 
 def test_a_waypoint_that_others_share(enrollment: Enrollment) -> None:
     home, other = enrollment.namespace("ambient"), enrollment.namespace("ambient", team="shop")
     enrollment.kubectl.apply(service(other, "cart"), service(other, "orders"))
-    narrow = {"namespace": home, "enroll": {"services": [f"{other}/cart"]}}
+    narrow: Obj = {"namespace": home, "enroll": {"services": [f"{other}/cart"]}}
     assert "`same`" in str(refusal(enrollment, **narrow))
     wrong = str(refusal(enrollment, allowed_namespaces="team=office", **narrow))
     assert other in wrong and "does not choose" in wrong
-    made = enrollment("waypoint", allowed_namespaces="team in (shop, office)", **narrow).ok().result
-    assert [one["object"] for one in made["waypoint"]["bound"]] == [f"Service {other}/cart"]
+    made = present(run_of(enrollment, allowed_namespaces="team in (shop, office)", **narrow))
+    assert [one.target.label for one in made.bound or () if one.bound] == [f"Service {other}/cart"]
     labels = enrollment.kubectl.json("-n", other, "get", "service", "cart")["metadata"]["labels"]
     assert labels["istio.io/use-waypoint-namespace"] == home
     # Made narrower, it would leave what uses it without its policies.
     lost = str(refusal(enrollment, namespace=home))
     assert f"Service {other}/cart" in lost and "fails open" in lost
+
+
+def test_nothing_is_bound_to_a_waypoint_without_pods(enrollment: Enrollment) -> None:
+    home = enrollment.namespace("ambient")
+    enrollment.kubectl.apply(service(home, "cart"))
+    wanted: Obj = {"namespace": home, "enroll": {"services": ["cart"]}}
+    with pytest.raises(SettleTimeout) as late:
+        present(run_of(enrollment, node_selector={"there": "is-none"}, wait_timeout=2, **wanted))
+    assert f"Deployment {home}/waypoint" in str(late.value) and "is not scheduled" in str(late.value)
+    assert any(entry.get("pods") for entry in late.value.details["unready"])
+    assert {step["step"] for step in late.value.details["steps"]} >= {f"Service {home}/cart"}
+    labels = enrollment.kubectl.json("-n", home, "get", "service", "cart")["metadata"].get("labels") or {}
+    assert not labels
+    # The next run goes on from there.
+    outcome = present(run_of(enrollment, **wanted))
+    assert outcome.seen.ready_pods and outcome.bound and outcome.bound[0].bound
 
 
 def test_what_is_wrong_is_named_before_the_first_write(enrollment: Enrollment) -> None:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..._checks import versions
-from ..._checks.snapshot import Obj, labels_of, name_of, namespace_of
+from ..._checks.snapshot import labels_of, name_of, namespace_of
 from ..._checks.versions import Version
 from ..._desired.waypoints import parameters_name
 from ..._errors import Forbidden
 from ..._intent.waypoint import WaypointIntent
 from ..._kube import kinds
 from ..._kube.client import Client
+from ..live import Obj
 from ..usage import REVISION_LABEL, TAG_LABEL, Usage, usage_of
 
 DEFAULT = "default"

@@ -37,7 +37,7 @@ def admits(gateway: Obj, home: str, labels: Mapping[str, str]) -> bool:
         return True
     if allowed.get("from") == "Selector":
         return matches(allowed.get("selector"), labels)
-    return home == dig(gateway, "metadata", "namespace")
+    return bool(home == dig(gateway, "metadata", "namespace"))
 
 
 def takes(gateway: Obj) -> frozenset[str]:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..._checks.policy.scene import GATEWAY_NAME
-from ..._checks.snapshot import Obj, annotations_of, dig, labels_of
+from ..._checks.snapshot import annotations_of, dig, labels_of
 from ..._desired.waypoints import (
     AUTOSCALER_PATCH,
     BUDGET_PATCH,
@@ -34,6 +34,7 @@ from ..._intent.waypoint import WaypointIntent
 from ..._kube import kinds
 from ..._kube.client import Deadline
 from ..items import Item
+from ..live import Obj
 from ..mesh.lock import MeshLock
 from ..objects import ObjectEngine
 from ..plan import Plan, Step
@@ -174,7 +175,7 @@ def _made_of(obj: Obj, gateway: Obj | None) -> bool:
 
 def _carried_out(run: WaypointRun, draft: Draft) -> Outcome:
     client, intent = run.client, run.intent
-    after = _generation_to_leave(run, draft)
+    after = _applied_before(run, draft)
     engine = ObjectEngine(client, manager=manager_of(intent.waypoint.name), force_conflicts=intent.force_conflicts)
     engine.carry_out(draft.items)
     if draft.parameters is not None:
@@ -194,18 +195,15 @@ def _carried_out(run: WaypointRun, draft: Draft) -> Outcome:
     return Outcome(seen, _settled_bound(run, draft, deadline))
 
 
-def _generation_to_leave(run: WaypointRun, draft: Draft) -> int | None:
-    """The generation of the Deployment when this run changes its patch: a rollout is about to begin."""
+def _applied_before(run: WaypointRun, draft: Draft) -> str:
+    """What the Deployment is applied with when this run changes its patch; "" when it does not."""
     data = (draft.around.parameters or {}).get("data") or {}
     try:
         before = json.loads(data.get(DEPLOYMENT_PATCH) or "null")
     except ValueError:
         before = None
     wanted = patches(run.intent.infrastructure, run.intent.waypoint.name).get(DEPLOYMENT_PATCH)
-    if before is None or before == wanted:
-        return None
-    found = dig(see(run.client, run.intent.waypoint).deployment or {}, "metadata", "generation")
-    return found if isinstance(found, int) else None
+    return see(run.client, run.intent.waypoint).applied if before not in (None, wanted) else ""
 
 
 def _settled(run: WaypointRun, draft: Draft) -> Outcome:

@@ -11,24 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..._checks.policy.scene import Waypoint
-from ..._checks.snapshot import Obj, dig
+from ..._checks.snapshot import dig
 from ..._errors import ApiError, SettleTimeout
 from ..._intent.waypoint import WaypointIntent
 from ..._kube import kinds
 from ..._kube.client import Client, Deadline
 from ..evidence import evidence
-from ..live import Target
+from ..live import Obj, Target
 from .bound import Bound
 from .state import Seen, see, unready
+
+T = TypeVar("T")
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 # Seconds for gathering evidence once the time to wait is over.
 _EVIDENCE_TIME = 10.0
-# Seconds in which istiod alters a Deployment, if there is anything to alter.
+# Seconds in which istiod takes a change up; one that says the same in other words it does not show.
 _TAKEN_UP = 4.0
 _LISTED = 20
 
@@ -48,24 +50,30 @@ def settle_waypoint(
     *,
     revision: str = "",
     retired: Sequence[Retired] = (),
-    after: int | None = None,
+    after: str = "",
 ) -> Seen:
     """Return the waypoint once it is Programmed, its Deployment rolled out, and what is retired gone.
 
-    `revision`: of the istiod that it goes by. `after`: a generation of its Deployment that istiod is about to leave
-    behind; where it has nothing to change, that is waited for a few seconds only. Raises SettleTimeout.
+    `revision`: of the istiod that it goes by. `after`: what its Deployment was applied with before a change that istiod
+    is about to take up. Raises SettleTimeout.
     """
     patient = client.with_deadline(deadline)
     soon = Deadline(min(_TAKEN_UP, deadline.left()))
+    gone = 0
 
     def look() -> tuple[Seen, dict[Target, str]]:
+        nonlocal gone
         seen = see(patient, intent.waypoint)
         waiting = unready(seen, intent, revision)
-        same = after is not None and dig(seen.deployment or {}, "metadata", "generation") == after
+        same = bool(after) and seen.applied == after
         if not waiting and same and not soon.passed:
             waiting = {seen.target(kinds.DEPLOYMENT): "istiod has not altered it yet"}
-        if not waiting:
+        if not waiting and retired:
             waiting = _still_there(patient, seen, retired)
+            gone = 0 if waiting else gone + 1
+            if gone == 1:
+                # istiod makes it anew if it hears of the deletion before it hears why.
+                waiting = {seen.target(one.kind): "was deleted just now" for one in retired}
         return seen, waiting
 
     seen, waiting = _until(look, deadline)
@@ -104,7 +112,7 @@ def settle_bound(
     return found
 
 
-def _until(look: Callable[[], tuple[Any, dict[Target, str]]], deadline: Deadline) -> tuple[Any, dict[Target, str]]:
+def _until(look: Callable[[], tuple[T, dict[Target, str]]], deadline: Deadline) -> tuple[T, dict[Target, str]]:
     """Look until nothing is waited for, or the time is over; the last look."""
     pause = _FIRST_PAUSE
     seen, waiting = look()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._checks.policy.scene import GATEWAY_NAME, Waypoint
-from ..._checks.snapshot import Obj, annotations_of, dig, labels_of
+from ..._checks.snapshot import annotations_of, dig, labels_of
 from ..._desired.waypoints import (
     AUTOSCALER_PATCH,
     BUDGET_PATCH,
@@ -28,7 +28,7 @@ from ..._kube.client import Client
 from ..._kube.kinds import Kind
 from ..._kube.readiness import readiness
 from ..differ import drift
-from ..live import Target, target
+from ..live import Obj, Target, target
 from ..objects import in_words
 
 _PATCHED: tuple[tuple[str, Kind], ...] = (
@@ -51,7 +51,7 @@ class Seen:
 
     @property
     def ready_pods(self) -> int:
-        return sum(1 for pod in self.pods if readiness(pod).ready)
+        return len([pod for pod in self.pods if readiness(pod).ready])
 
     @property
     def service_account(self) -> str:
@@ -63,6 +63,13 @@ class Seen:
         """The revision of the istiod that made its Deployment; "" where that does not tell."""
         template = dig(self.deployment or {}, "spec", "template") or {}
         return str(annotations_of(template).get(REVISION_LABEL, ""))
+
+    @property
+    def applied(self) -> str:
+        """What the Deployment was applied with so far: another text once istiod has altered it, even to no effect."""
+        meta = (self.deployment or {}).get("metadata") or {}
+        entries = [one for one in meta.get("managedFields") or () if one.get("operation") == "Apply"]
+        return f"{meta.get('generation')} {[one.get('fieldsV1') for one in entries]}" if entries else ""
 
     @property
     def addresses(self) -> list[str]:
@@ -84,7 +91,7 @@ class Seen:
             "for": labels_of(gateway).get(FOR_LABEL, "service") if gateway else None,
             "revision": self.revision or labels_of(gateway).get(REVISION_LABEL),
             "gateway_class": dig(gateway, "spec", "gatewayClassName"),
-            "address": (self.addresses or [None])[0],
+            "address": self.addresses[0] if self.addresses else None,
             "addresses": self.addresses,
             "programmed": bool(gateway) and readiness(gateway).ready,
             "ready_pods": self.ready_pods,
