@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..._checks.policy.scene import EXCUSED_POD, USE_WAYPOINT
 from ..._checks.snapshot import Obj, dig, labels_of, name_of
+from ..._desired.enrollment.blocker import Blocker
 from ..._desired.enrollment.journey import Labels
 from ..._desired.enrollment.model import MODE_LABEL
 from ..._errors import MeshError
@@ -187,7 +188,7 @@ def _restart(
         max_unavailable=intent.max_unavailable,
         each=intent.restart_timeout,
         pause=intent.pause,
-        headroom="budget-without-headroom" not in intent.accept_blockers,
+        headroom=lambda one: not _without_headroom(one).names & intent.accept_blockers,
         expect=expect,
         template_labels=labels,
         started=begun,
@@ -196,6 +197,11 @@ def _restart(
     record.mark(run.client, [*done.restarted, *done.already], "done")
     run.restarted += done.restarted
     run.notes += [f"{ref} is gone meanwhile" for ref in done.gone]
+
+
+def _without_headroom(one: Workload) -> Blocker:
+    """What one accepts who does not wait for this workload's disruption budgets."""
+    return Blocker("budget-without-headroom", one.namespace, one.ref, "")
 
 
 def _due(survey: Survey, work: Work, moved: str) -> list[Obj]:
