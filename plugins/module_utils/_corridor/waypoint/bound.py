@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,8 @@ from ..._kube import kinds
 from ..._kube.client import Client
 from ..live import Target, observe, target
 from .guards import OWN_SERVICES
+from .labels import condition_of, says_attached
 
-_CONDITION = "istio.io/WaypointBound"
-_ATTACHED = "Successfully attached to waypoint "
 _NO_CANARY = "Canary waypoint not attached: "
 _MANAGED = "gateway.istio.io/managed"
 _KINDS = (kinds.SERVICE, kinds.SERVICE_ENTRY, kinds.POD)
@@ -77,7 +76,7 @@ def _follows(service: Obj) -> bool:
 def _state(where: Target, obj: Obj | None, waypoint: Waypoint, canary: bool) -> Bound:
     if obj is None:
         return Bound(where, False, "does not exist any more")
-    said = _condition(obj)
+    said = condition_of(obj)
     # Of pods, older istiods say nothing.
     awaited = kind_of(obj) != POD or said is not None
     if said is None:
@@ -85,19 +84,8 @@ def _state(where: Target, obj: Obj | None, waypoint: Waypoint, canary: bool) -> 
     message = str(said.get("message") or said.get("reason") or "")
     if said.get("status") != "True":
         return Bound(where, False, f"{said.get('reason')}: {message}", awaited)
-    if not _names(message, waypoint):
+    if not says_attached(message, waypoint):
         return Bound(where, False, f"is bound to another waypoint: {message}", awaited)
     if canary and kind_of(obj) != POD and _NO_CANARY in message:
         return Bound(where, False, message[message.index(_NO_CANARY) :], awaited)
     return Bound(where, True, message, awaited)
-
-
-def _condition(obj: Obj) -> Obj | None:
-    conditions: Iterable[Obj] = dig(obj, "status", "conditions") or ()
-    return next((one for one in conditions if one.get("type") == _CONDITION), None)
-
-
-def _names(message: str, waypoint: Waypoint) -> bool:
-    """Whether the message says attached to just this waypoint, whatever it says beside that."""
-    rest = message.removeprefix(f"{_ATTACHED}{waypoint}")
-    return rest != message and (not rest or rest.startswith(". "))

@@ -4,15 +4,15 @@
 #
 # Private to this collection: may change in any release.
 
-"""The labels and annotations by which something uses a waypoint: what they are to be, and what they leave. Pure."""
+"""The labels and annotations by which something uses a waypoint, and what istiod says of it then. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..._checks.policy.scene import NAMESPACE, POD, USE_WAYPOINT, USE_WAYPOINT_NAMESPACE, Waypoint, kind_of
-from ..._checks.snapshot import Obj, annotations_of, labels_of, name_of, namespace_of
+from ..._checks.snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of
 from ..._intent.waypoint import Canary
 from ..labelling import differing
 
@@ -22,6 +22,8 @@ CANARY_NAMESPACE = "istio.io/use-waypoint-canary-namespace"
 CANARY_WEIGHT = "istio.io/use-waypoint-canary-weight"
 # Instead of a waypoint's name: none, whatever the namespace says.
 _NONE = "none"
+_CONDITION = "istio.io/WaypointBound"
+_ATTACHED = "Successfully attached to waypoint "
 # As istiod reads a boolean.
 _TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 
@@ -144,3 +146,24 @@ def _naming(obj: Obj, waypoint: Waypoint, label: str, elsewhere: str) -> Values:
 
 def _no_canary() -> Marks:
     return Marks({CANARY: None, CANARY_NAMESPACE: None}, {CANARY_WEIGHT: None})
+
+
+# -- what istiod says of it ----------------------------------------------------------------------------------------
+
+
+def condition_of(obj: Obj) -> Obj | None:
+    """What istiod says of whether an object is bound; None when it says nothing."""
+    conditions: Iterable[Obj] = dig(obj, "status", "conditions") or ()
+    return next((one for one in conditions if one.get("type") == _CONDITION), None)
+
+
+def says_attached(message: str, waypoint: Waypoint) -> bool:
+    """Whether the message says attached to just this waypoint, whatever it says beside that."""
+    rest = message.removeprefix(f"{_ATTACHED}{waypoint}")
+    return rest != message and (not rest or rest.startswith(". "))
+
+
+def attached(obj: Obj, waypoint: Waypoint) -> bool:
+    """Whether istiod says of an object that it is bound to this waypoint."""
+    said = condition_of(obj) or {}
+    return said.get("status") == "True" and says_attached(str(said.get("message")), waypoint)

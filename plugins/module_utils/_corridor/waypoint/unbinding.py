@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from ..._checks.policy.dependents import Dependents
@@ -18,10 +17,9 @@ from ..._errors import ApiError, Forbidden, SettleTimeout, Unauthorized, Unreach
 from ..._kube import kinds
 from ..._kube.client import Client
 from ..._kube.kinds import Kind
-from ..._kube.readiness import condition
 from ..live import Target, observe, target
 from .binding import Binding, change_of
-from .labels import CANARY, canary_of, primary_of, unbound
+from .labels import CANARY, attached, canary_of, primary_of, unbound
 
 _KINDS = (kinds.NAMESPACE, kinds.SERVICE, kinds.SERVICE_ENTRY, kinds.WORKLOAD_ENTRY, kinds.POD)
 _TOLD_OF = {
@@ -29,7 +27,6 @@ _TOLD_OF = {
     SERVICE_ENTRY: kinds.SERVICE_ENTRY,
     WORKLOAD_ENTRY: kinds.WORKLOAD_ENTRY,
 }
-_BOUND = "istio.io/WaypointBound"
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _NAMED = 10
@@ -60,10 +57,8 @@ def _labelled(client: Client, kind: Kind, label: str, waypoint: Waypoint) -> tup
     except (Unauthorized, Unreachable):
         raise
     except Forbidden as error:
-        items, said = (
-            _at_home(client, kind, selector, waypoint),
-            f"{error} Only namespace {waypoint.namespace} was read.",
-        )
+        items = _at_home(client, kind, selector, waypoint)
+        said = f"{error} Only namespace {waypoint.namespace} was read."
     return [obj for obj in items if _names(obj, waypoint) and not meta(obj).get("deletionTimestamp")], said
 
 
@@ -126,15 +121,6 @@ def _reason(obj: Obj, waypoint: Waypoint) -> str:
 
 
 # -- waiting -------------------------------------------------------------------------------------------------------
-
-
-def attached(obj: Obj, waypoint: Waypoint) -> bool:
-    """Whether istiod says of a Service or ServiceEntry that it is bound to this waypoint."""
-    said = condition(dict(obj), _BOUND)
-    if said is None or said.get("status") != "True":
-        return False
-    # What follows the name begins with a full stop, which may be in a name too, and a space, which may not.
-    return re.search(rf"waypoint {re.escape(str(waypoint))}(\.? |\.?$)", str(said.get("message"))) is not None
 
 
 def following(dependents: Dependents) -> list[Target]:

@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.scene import Waypoint
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.waypoint import labels as marking
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor.waypoint.labels import Marks, bound, unbound
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor.waypoint.unbinding import attached
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.waypoint.labels import (
+    Marks,
+    attached,
+    bound,
+    unbound,
+)
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.waypoint import Canary
 
 Obj = dict[str, Any]
