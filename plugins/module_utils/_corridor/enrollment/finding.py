@@ -16,8 +16,7 @@ from ..._checks.snapshot import Obj, annotations_of, labels_of, name_of
 from ..._desired.enrollment.journey import Journey, journey, staying_labels, wanted_labels
 from ..._desired.enrollment.model import NARROWED_ANNOTATION, Expectation, Goal, Plane, plane_of
 from ..._desired.enrollment.move import Move
-from ..._desired.enrollment.translate import to_sidecars, to_waypoint, without_waypoint
-from ..._desired.enrollment.translate_model import Translation
+from ..._desired.enrollment.translate import Translation, to_sidecars, to_waypoint, without_waypoint
 from ..._errors import GuardRefused
 from ..._intent.enrollment import EnrollmentIntent
 from ..workloads import Workload

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..._checks.policy.account import account, workloads
-from ..._checks.policy.account_compared import accepted, opened, shown
+from ..._checks.policy.account import accepted, account, opened, shown, workloads
 from ..._checks.policy.account_model import Row as AccountRow
 from ..._checks.policy.scene import Scene
 from ..._checks.policy.view import View
@@ -106,10 +105,16 @@ def _blockers(run: EnrollmentRun, survey: Survey, works: Sequence[Work]) -> list
     pending = [work for work in works if work.pending]
     excluded = [one.ref for one in run.intent.excluded]
     # What no restart would move counts, even where nothing else is left to do.
-    found = blockers(survey, [work.move for work in works if work.pending or work.stays], excluded=excluded)
+    found = blockers(
+        survey,
+        [work.move for work in works if work.pending or work.stays],
+        excluded=excluded,
+        restart_ids={work.name: work.record.restart_id for work in works if work.record is not None and work.continues},
+        translated=run.intent.translate,
+    )
     for work in pending:
         found += work.translation.impossible
-        if work.move.goal.mode == "sidecar" and work.workloads:
+        if work.move.goal.mode == "sidecar":
             found += injected(run.client, survey, work.move, work.workloads)
     return list({(one.id, one.obj): one for one in found}.values())
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..._checks.policy.scene import Scene, kind_of
+from ..._checks.policy.scene import Scene, Waypoint, kind_of
 from ..._checks.snapshot import Obj, annotations_of, labels_of
 from ..._desired.enrollment.model import NARROWED_ANNOTATION
-from ..._desired.enrollment.translate_model import Edit, Translation, narrowed, role_of
+from ..._desired.enrollment.translate import Edit, Translation, narrowed
+from ..._desired.enrollment.translate_model import role_of
 from ..._errors import Conflict, GuardRefused
 from ..._kube.client import Client
 from ..items import Item
@@ -138,12 +139,14 @@ def going_back(client: Client, record: Record, *, to_sidecars: bool) -> Translat
     originals = {_target(client, obj): obj for obj in record.state["originals"]}
     made = [_made(client, record.namespace, one) for one in identities(record.state["made"])]
     live = observe(client, [*originals, *made])
+    home, _slash, name = (record.goal.waypoint or "").rpartition("/")
+    waypoint = Waypoint(home, name) if name else None
     create: list[Obj] = []
     last: list[Edit] = []
     for one, original in originals.items():
         now = live.get(one)
         if now is None:
-            first = narrowed(original) if to_sidecars and _by_selector(original) else original
+            first = narrowed(original, waypoint) if to_sidecars and _by_selector(original) else original
             create.append(first)
             if first is not original:
                 last.append(Edit(first, original, "as it was before the move"))

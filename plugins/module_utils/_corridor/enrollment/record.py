@@ -114,14 +114,20 @@ class Record:
         return self.stage != "done"
 
     def keep(self, originals: Iterable[Obj]) -> None:
-        """Keep policies as they were, unless they are kept already."""
-        known = {_identity(obj) for obj in self.state["originals"]}
-        self.state["originals"] += [bare(obj) for obj in originals if _identity(obj) not in known]
+        """Keep policies as they were: as they came first, and not those that the move itself made."""
+        known = {_identity(obj) for obj in self.state["originals"]} | set(identities(self.state["made"]))
+        for obj in originals:
+            if _identity(obj) not in known:
+                known.add(_identity(obj))
+                self.state["originals"].append(bare(obj))
 
     def made(self, objects: Iterable[Obj]) -> None:
         """Note policies that are about to be created."""
-        known = {tuple(one) for one in self.state["made"]}
-        self.state["made"] += [list(one) for obj in objects if (one := _identity(obj)) not in known]
+        known = set(identities(self.state["made"]))
+        for obj in objects:
+            if _identity(obj) not in known:
+                known.add(_identity(obj))
+                self.state["made"].append(list(_identity(obj)))
 
     def templated(self, labels: Mapping[str, Labels]) -> None:
         """Keep the labels of pod templates as they were, by the workloads' refs."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ..._checks.policy.account_compared import shown
+from ..._checks.policy.account import shown
 from ..._checks.policy.account_model import Row as AccountRow
 from ..._checks.snapshot import Obj, name_of
 from ..._desired.enrollment.model import plane_of

@@ -15,7 +15,7 @@ from typing import Literal
 from ..._checks.snapshot import Obj
 from ..._desired.enrollment.journey import Journey, Labels
 from ..._desired.enrollment.move import Move
-from ..._desired.enrollment.translate_model import Translation
+from ..._desired.enrollment.translate import Translation
 from ..._intent.enrollment import EnrollmentIntent
 from ..._kube.client import Client, Deadline
 from ..plan import Step

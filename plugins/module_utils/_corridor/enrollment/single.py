@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from ..._checks.snapshot import Obj, dig, labels_of, name_of
 from ..._desired.enrollment.journey import Journey, Labels, moving_labels
 from ..._desired.enrollment.move import Move
-from ..._desired.enrollment.translate_model import Translation
+from ..._desired.enrollment.translate import Translation
 from ..._errors import BadInput
 from ..._intent.enrollment import WorkloadRef
 from ..workloads import Workload
