@@ -18,7 +18,6 @@ from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
     MeshError,
     SettleTimeout,
 )
-
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.waypoint import waypoint_intent
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.waypoint_spec import WAYPOINT_SPEC
 
