@@ -80,12 +80,12 @@ def restart(
 ) -> Restarted:
     """Restart them in order, `max_unavailable` together (a number, or a percentage of them), group after group.
 
-    Each group is settled before the next; it has `each` seconds, and there are `pause` seconds in between. The id is
+    Each group is settled before the next, within `each` seconds, and there are `pause` seconds in between. The id is
     written into the pod template: a workload that has it already is not restarted again, but settled. After it, every
     running pod is as `expect` says; without that, none is on the workload's old revision any more. `headroom`: wait
-    until the disruption budgets have room, for all or for those that it says. `template_labels` are set in the pod
-    template in the same write, or taken out (None). `started` is called before a workload is written to, and not for
-    one that has the id already; `said` is told of each that is done.
+    first, `each` seconds as well, until the disruption budgets have room, for all or for those that it says.
+    `template_labels` are set in the pod template in the same write, or taken out (None). `started` is called before a
+    workload is written to, and not for one that has the id already; `said` is told of each that is done.
 
     Raises GuardRefused, before anything is written, for workloads with blockers; SettleTimeout when a workload does
     not become ready or is not as expected: nothing after its group is touched, and the error's details have
@@ -99,10 +99,11 @@ def restart(
     pending = list(workloads)
     try:
         while pending:
-            within = Deadline(min(each, deadline.left()))
-            if within.passed:
-                raise SettleTimeout(f"No time is left to restart {pending[0].ref}: {deadline.seconds:g} s are over.")
+            within = _within(deadline, each, pending[0])
             group = pending[: _roomy(client, pending[:size], restart_id, headroom, within)]
+            if headroom:
+                # Time spent on waiting for room is not missing for getting ready.
+                within = _within(deadline, each, pending[0])
             before = len(done.restarted)
             touched = []
             for one in group:
@@ -125,6 +126,12 @@ def restart(
             error.hint = error.hint or _hint(error, len(untouched))
         raise
     return done
+
+
+def _within(deadline: Deadline, each: float, first: Workload) -> Deadline:
+    if deadline.passed:
+        raise SettleTimeout(f"No time is left to restart {first.ref}: {deadline.seconds:g} s are over.")
+    return Deadline(min(each, deadline.left()))
 
 
 def _hint(error: SettleTimeout, untouched: int) -> str:
