@@ -23,6 +23,7 @@ from .translating import (
     FAR,
     INJECTED,
     OTHERS,
+    OWN,
     PATHS,
     PORTS,
     REVIEWS,
@@ -82,13 +83,13 @@ def test_http_deny_of_the_whole_namespace_goes_to_its_own_waypoint() -> None:
 @pytest.mark.parametrize("why", ["in another namespace", "for other namespaces too", "for a ServiceEntry too"])
 def test_whole_namespace_by_each_service(why: str) -> None:
     objects = shop(authorization("api", rules=[PATHS]), leads("ratings"), sidecar("ratings"))
-    by = FAR if why == "in another namespace" else None
+    by = FAR if why == "in another namespace" else OWN
     if why == "for other namespaces too":
         listener = objects[1]["spec"]["listeners"][0]
         listener["allowedRoutes"] = {"namespaces": {"from": "All"}}
     if why == "for a ServiceEntry too":
         objects.append(obj("networking.istio.io/v1", "ServiceEntry", "bank", "shop", {"hosts": ["bank.example"]}))
-    done = forth(*objects, **({"by": by} if by else {}))
+    done = forth(*objects, by=by)
     assert named(done.create)["AuthorizationPolicy/api-waypoint"]["targetRefs"] == to("ratings", "reviews")
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -115,7 +116,7 @@ def viewed(*objects: Obj) -> View:
     return view(*objects)
 
 
-def _key(one: Obj) -> tuple[str, str, str]:
+def _key(one: Mapping[str, Any]) -> tuple[str, str, str]:
     return one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]
 
 
