@@ -83,9 +83,7 @@ def l7_policies(sight: Sight, move: Move) -> Iterator[Blocker]:
 
 def old_sidecars(sight: Sight, move: Move) -> Iterator[Blocker]:
     """STRICT here, and proxies elsewhere that know no HBONE; those of the moves' own namespaces are restarted."""
-    old = sight.view.once(_without_hbone)
-    moving = {one.namespace for one in sight.moves if one.goal.mode == "ambient"}
-    elsewhere = sorted({name for space, name in old if space not in moving})
+    elsewhere = sorted({name for space, name in sight.view.once(_without_hbone) if space not in sight.joining})
     if not elsewhere:
         return
     for pods in sight.pods(move.namespace).values():

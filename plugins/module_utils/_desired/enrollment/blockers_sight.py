@@ -32,6 +32,7 @@ class Sight:
         self.moves = moves
         self.excluded = frozenset(excluded)
         self.translated = translated
+        self.joining = frozenset(move.namespace for move in moves if move.goal.mode == "ambient")
         self._kinds: dict[str, dict[str, list[Obj]]] = {}
         self._groups: dict[str, dict[Owner, list[Obj]]] = {}
         self._owners: dict[str, dict[Owner, Obj]] = {}
