@@ -30,13 +30,14 @@ from .scene import (
     REQUEST_AUTHENTICATION,
     SERVICE,
     SERVICE_ENTRY,
+    TRAFFIC_EXTENSION,
     WASM_PLUGIN,
     Waypoint,
     kind_of,
 )
 from .view import View, action, selector, target_kind, targets
 
-_KINDS = (AUTHORIZATION, REQUEST_AUTHENTICATION, WASM_PLUGIN)
+_KINDS = (AUTHORIZATION, REQUEST_AUTHENTICATION, WASM_PLUGIN, TRAFFIC_EXTENSION)
 # By what a move has made something as: these two let in or shut out whom the waypoint serves, and stand for no policy.
 _ROLE = "meshwright.io/translated-as"
 _HELPERS = ("admission", "protection")
@@ -78,14 +79,19 @@ def groups(view: View) -> list[Group]:
 
 def enforces(policy: Obj) -> bool:
     """Whether a policy is to keep anybody out: AUDIT and a dry run are not, nor a plugin for clients only."""
-    if annotations_of(policy).get(_DRY_RUN) in ("true", "True", "1", "t", "T", "TRUE"):
+    if rehearses(policy):
         return False
     if kind_of(policy) == AUTHORIZATION:
         return action(policy) != "AUDIT"
-    if kind_of(policy) == WASM_PLUGIN:
+    if kind_of(policy) in (WASM_PLUGIN, TRAFFIC_EXTENSION):
         modes = [match.get("mode") for match in dig(policy, "spec", "match") or ()]
         return not modes or any(mode != "CLIENT" for mode in modes)
     return True
+
+
+def rehearses(policy: Obj) -> bool:
+    """Whether a policy only tells in the log whom it would keep out."""
+    return annotations_of(policy).get(_DRY_RUN, "").lower() in ("true", "t", "1")
 
 
 def origin_of(policy: Obj) -> tuple[str, bool]:

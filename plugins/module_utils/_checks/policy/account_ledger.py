@@ -14,7 +14,7 @@ from functools import cached_property
 
 from ..snapshot import Obj, namespace_of, ref
 from .account_closing import STRICT, Closing
-from .account_groups import Group, Reach, enforces, groups, matching
+from .account_groups import Group, Reach, groups, matching, rehearses
 from .account_model import CLIENTS, ClientClass, Held, Row, best, bound, gap, unknown, worst
 from .account_paths import STRAIGHT, Facts, Path, Paths
 from .account_proxies import GATEWAY_PROXY, SIDECAR, ZTUNNEL, Proxies
@@ -169,6 +169,8 @@ class Ledger:
         if kind == PEER_AUTHENTICATION:
             return self._requirers(policy)
         found: dict[str, frozenset[str]] = {}
+        if rehearses(policy):
+            return found
         if targets(policy):
             for pod in self.reach.targeted(policy):
                 facts = self.paths.of(pod)
@@ -177,7 +179,7 @@ class Ledger:
                     if who:
                         found[facts.name] = who
             return found
-        by_ztunnel = kind == AUTHORIZATION and action(policy) in ("ALLOW", "DENY") and enforces(policy)
+        by_ztunnel = kind == AUTHORIZATION and action(policy) in ("ALLOW", "DENY")
         whom = {"sidecar": SIDECAR, "gateway": GATEWAY_PROXY, **({"ambient": ZTUNNEL} if by_ztunnel else {})}
         for facts in self.reach.pods(Group("", [policy]), None).values():
             if facts.mode in whom and matching(policy, facts.pod):
