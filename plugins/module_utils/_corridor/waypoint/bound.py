@@ -18,7 +18,7 @@ from ..._kube import kinds
 from ..._kube.client import Client
 from ..live import Target, observe, target
 from .guards import OWN_SERVICES
-from .labels import condition_of, says_attached
+from .labels import condition_of, primary_of, says_attached
 
 _NO_CANARY = "Canary waypoint not attached: "
 _MANAGED = "gateway.istio.io/managed"
@@ -27,7 +27,10 @@ _KINDS = (kinds.SERVICE, kinds.SERVICE_ENTRY, kinds.POD)
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Whether one object is bound to the waypoint, and why not. `awaited`: istiod says so of objects like this."""
+    """Whether one object is bound to the waypoint, and why not.
+
+    `awaited`: istiod says so of objects like this; of others their label is all there is.
+    """
 
     target: Target
     bound: bool
@@ -77,15 +80,17 @@ def _state(where: Target, obj: Obj | None, waypoint: Waypoint, canary: bool) -> 
     if obj is None:
         return Bound(where, False, "does not exist any more")
     said = condition_of(obj)
-    # Of pods, older istiods say nothing.
-    awaited = kind_of(obj) != POD or said is not None
+    if said is None and kind_of(obj) == POD:
+        named = primary_of(obj) == waypoint
+        told = f"its label {'names' if named else 'does not name'} the waypoint; istiod says nothing of pods"
+        return Bound(where, named, told, awaited=False)
     if said is None:
-        return Bound(where, False, "istiod has not said yet whether it is bound", awaited)
+        return Bound(where, False, "istiod has not said yet whether it is bound")
     message = str(said.get("message") or said.get("reason") or "")
     if said.get("status") != "True":
-        return Bound(where, False, f"{said.get('reason')}: {message}", awaited)
+        return Bound(where, False, f"{said.get('reason')}: {message}")
     if not says_attached(message, waypoint):
-        return Bound(where, False, f"is bound to another waypoint: {message}", awaited)
+        return Bound(where, False, f"is bound to another waypoint: {message}")
     if canary and kind_of(obj) != POD and _NO_CANARY in message:
-        return Bound(where, False, message[message.index(_NO_CANARY) :], awaited)
-    return Bound(where, True, message, awaited)
+        return Bound(where, False, message[message.index(_NO_CANARY) :])
+    return Bound(where, True, message)

@@ -46,13 +46,13 @@ def gateway(
     of: str = "istio-waypoint",
     allowed: Obj | None = None,
     address: bool = True,
-    **labels: str,
+    traffic: str = "service",
 ) -> Obj:
     listener = {"name": "mesh", "port": 15008, "allowedRoutes": {"namespaces": allowed or {"from": "Same"}}}
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
-        "metadata": {"name": name, "namespace": "shop", "labels": labels},
+        "metadata": {"name": name, "namespace": "shop", "labels": {"istio.io/waypoint-for": traffic}},
         "spec": {"gatewayClassName": of, "listeners": [listener]},
         "status": {"addresses": [{"value": "10.0.0.1"}] if address else []},
     }
@@ -146,7 +146,7 @@ def test_nothing_stands_against_it(around: Around, options: Obj) -> None:
         (FINE, CANARY, BadInput, "canary: Gateway shop/next does not exist"),
         (replace(FINE, canary=gateway("next", of="istio")), CANARY, BadInput, "is no waypoint"),
         (
-            replace(FINE, canary=gateway("next", **{"istio.io/waypoint-for": "workload"})),
+            replace(FINE, canary=gateway("next", traffic="workload")),
             CANARY,
             BadInput,
             "is for workload",

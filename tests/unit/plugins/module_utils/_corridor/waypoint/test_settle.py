@@ -203,7 +203,14 @@ def service(
             service("cart", f"{ATTACHED}. Canary waypoint not attached: x"), True, False, True, id="no canary"
         ),
         pytest.param(service("cart", f"{ATTACHED}. Canary waypoint not attached: x"), False, True, True, id="unasked"),
-        pytest.param(service("cart", None, kind="Pod"), False, False, False, id="a pod that nobody speaks of"),
+        pytest.param(service("cart", None, kind="Pod"), False, False, False, id="a pod that names none"),
+        pytest.param(
+            service("cart", None, kind="Pod", labels={"istio.io/use-waypoint": "waypoint"}),
+            False,
+            True,
+            False,
+            id="a pod that names it",
+        ),
     ],
 )
 def test_whether_it_is_bound(live: Obj, canary: bool, bound: bool, awaited: bool) -> None:
