@@ -92,16 +92,16 @@ class _Probe:
                 pods.append((where, one, pod))
         # Where the injector does not answer, once is enough: each asking waits for it.
         answers = [self._ask(pod) for _where, _one, pod in pods[:1]]
-        if answers and answers[0].id != "injector-failed":
+        if answers and not answers[0].silent:
             answers += self.client.many(lambda each: self._ask(each[2]), pods[1:])
         fitted: list[Fitted] = []
-        for (where, one, pod), answer in zip(pods, answers, strict=False):
+        for (where, one, pod), answer in zip(pods, answers, strict=not answers or not answers[0].silent):
             if answer.unread:
                 self._unread(answer.unread)
             elif answer.id == "quota" and one is None:
                 continue
             elif answer.id:
-                obj = f"Namespace {self.move.namespace}" if answer.id == "injector-failed" else where
+                obj = f"Namespace {self.move.namespace}" if answer.silent else where
                 found.append(blocked(answer.id, self.move.namespace, obj, answer.message))
             elif answer.pod is not None and not _has_proxy(answer.pod):
                 message = "a pod of it, made by a dry run, gets no proxy"

@@ -47,12 +47,16 @@ _HARMLESS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`pod` as it would be made, or `id` and `message` of what is in the way, or in `unread` why it was not said."""
+    """`pod` as it would be made, or `id` and `message` of what is in the way, or in `unread` why it was not said.
+
+    `silent`: the injector does not answer, for whichever pod.
+    """
 
     pod: Obj | None = None
     id: str = ""
     message: str = ""
     unread: str = ""
+    silent: bool = False
 
 
 def refusal(error: ApiError, level: str) -> Answer | None:
@@ -60,11 +64,12 @@ def refusal(error: ApiError, level: str) -> Answer | None:
     said = error.message
     if webhook := error.details.get("webhook"):
         if str(webhook).endswith(_INJECTOR):
-            return Answer(id="injector-failed", message=f"the webhook {webhook} does not answer: no pod could be made")
+            message = f"the webhook {webhook} does not answer: no pod could be made"
+            return Answer(id="injector-failed", message=message, silent=True)
         return Answer(id="pod-refused", message=f"a new pod of it is refused: the webhook {webhook} does not answer")
     if denied := _DENIED.search(said):
         if denied["name"].endswith(_INJECTOR):
-            return Answer(id="injector-failed", message=f"the webhook {denied['name']} fails: {_short(denied['how'])}")
+            return Answer(id="injector-failed", message=f"{denied['name']} refuses its pod: {_short(denied['how'])}")
         return Answer(
             id="pod-refused", message=f"a new pod of it is refused by {denied['name']}: {_short(denied['how'])}"
         )

@@ -138,8 +138,9 @@ BLOCKERS: dict[str, Rule] = {
     ),
     "injector-failed": Rule(
         _INJECTS,
-        "The injection webhook does not answer, or fails: no pod of the namespace could be made.",
-        "See istiod of that revision, then run again.",
+        "The injection webhook does not answer, so that no pod of the namespace could be made; or it refuses the "
+        "workload's, as for an annotation that it does not understand.",
+        "See istiod of that revision, or the annotation; then run again.",
     ),
     "pod-security": Rule(
         _INJECTS,

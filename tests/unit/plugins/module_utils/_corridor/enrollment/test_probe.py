@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is asked of the server before a move to sidecars, and what its answers mean. Its words are as it was seen to say."""
+"""What is asked of the server before a move to sidecars, and what its answers mean: they are as it was seen to say."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_no_more_than_fifty_are_asked() -> None:
             Rejected(
                 'admission webhook "object.sidecar-injector.istio.io" denied the request: bad template', status=400
             ),
-            ("injector-failed", "Namespace shop"),
+            ("injector-failed", "Deployment shop/web"),
         ),
         (
             Rejected('admission webhook "policy.example.com" denied the request: no', status=400),
