@@ -19,7 +19,6 @@ from ..._intent.waypoint import WaypointIntent
 from ..._kube import kinds
 from ..._kube.client import Client
 from .labels import home_of
-from .unbinding import naming
 
 _TOLD = 10
 _TAKES: Mapping[str, frozenset[str]] = {
@@ -53,6 +52,9 @@ def guard_losses(client: Client, live: Obj | None, intent: WaypointIntent) -> No
     after = gateway_of(intent)
     if live is None or not _narrower(live, after):
         return
+    # It brings much along that most runs have no use for.
+    from .unbinding import naming
+
     named, _unread = naming(client, intent.waypoint)
     objects = [obj for _kind, obj in named]
     homes = sorted({home_of(obj) for obj in objects})

@@ -33,6 +33,8 @@ _EVIDENCE_TIME = 10.0
 # Seconds in which istiod takes a change up; one that says the same in other words it does not show.
 _TAKEN_UP = 4.0
 _LISTED = 20
+# What the Gateway API's CRD itself says, before any controller does.
+_UNTOUCHED = "Waiting for controller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,12 @@ def _timed_out(
         lines.append(f"and {len(waiting) - len(entries)} more")
     about = f"not bound to the waypoint {to}" if to else "not ready"
     count = f"{len(waiting)} {'object is' if len(waiting) == 1 else 'objects are'}"
+    untouched = any(_UNTOUCHED in reason for reason in waiting.values())
     return SettleTimeout(
-        f"{count} {about} after {deadline.seconds:g} s. {'. '.join(lines)}.", details={"unready": entries}
+        f"{count} {about} after {deadline.seconds:g} s. {'. '.join(lines)}.",
+        hint="No controller has taken the Gateway up: see whether the istiod of its revision runs, and with the profile "
+        "for ambient."
+        if untouched
+        else "",
+        details={"unready": entries},
     )

@@ -4,7 +4,10 @@
 #
 # Private to this collection: may change in any release.
 
-"""The walk of `waypoint`: from checked parameters to a result."""
+"""The walk of `waypoint`: from checked parameters to a result.
+
+A module's process compiles all that it imports, each time: what only one state needs is imported where it is needed.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,6 @@ from ..._desired.waypoints import objects_of
 from ..._intent.waypoint import WaypointIntent, waypoint_intent
 from ..._kube.client import Client, Deadline
 from ..._kube.connection import ConnectionOptions, connect
-from .absent import absent
-from .present import present
 from .result import gone, result, shown
 from .run import WaypointRun
 
@@ -34,8 +35,12 @@ def walk_waypoint(module: AnsibleModule) -> dict[str, Any]:
     client = Client(connection, deadline=Deadline(intent.wait_timeout + WORK_TIME))
     run = WaypointRun(client, intent, module.check_mode)
     if intent.state == "absent":
+        from .absent import absent
+
         found = absent(run)
         return result(run, gone(intent.waypoint, bool(found.pop("exists", False))), **found)
+    from .present import present
+
     outcome = present(run)
     return result(run, shown(outcome.seen, outcome.bound))
 

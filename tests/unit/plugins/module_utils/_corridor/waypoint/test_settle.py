@@ -175,6 +175,15 @@ def test_a_timeout_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_a_gateway_that_nobody_takes_up_is_said_to_be_so() -> None:
+    waiting = gateway("Unknown")
+    for one in waiting["status"]["conditions"]:
+        one["message"] = "Waiting for controller"
+    with pytest.raises(SettleTimeout) as late:
+        settle_waypoint(cluster_with(waiting), intent(), Deadline(0.05))
+    assert "No controller has taken the Gateway up" in late.value.hint
+
+
 # -- bound ---------------------------------------------------------------------------------------------------------
 
 
