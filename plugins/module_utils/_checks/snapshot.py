@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Obj = Mapping[str, Any]
+# Nearly all are dicts, and to ask that first is many times as fast.
+_MAPPINGS = (dict, Mapping)
 
 
 class Undecided(Exception):
@@ -72,7 +74,7 @@ class Snapshot:
 def meta(obj: Obj) -> Obj:
     """An object's metadata, empty when it has none."""
     found = obj.get("metadata")
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, _MAPPINGS) else {}
 
 
 def name_of(obj: Obj) -> str:
@@ -101,7 +103,7 @@ def dig(obj: Obj, *path: str) -> Any:
     """The value under a path of keys, or None where it ends."""
     found: Any = obj
     for key in path:
-        if not isinstance(found, Mapping):
+        if not isinstance(found, _MAPPINGS):
             return None
         found = found.get(key)
     return found

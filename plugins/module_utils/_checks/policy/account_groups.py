@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..._desired.enrollment.model import NARROWED_ANNOTATION, TRANSLATED_ANNOTATION
+from ..._desired.enrollment.translate_model import ROLE_ANNOTATION
 from ..selectors import selects
 from ..snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of
 from .account_paths import Facts, Path, Paths
@@ -38,8 +39,7 @@ from .scene import (
 from .view import View, action, selector, target_kind, targets
 
 _KINDS = (AUTHORIZATION, REQUEST_AUTHENTICATION, WASM_PLUGIN, TRAFFIC_EXTENSION)
-# By what a move has made something as: these two let in or shut out whom the waypoint serves, and stand for no policy.
-_ROLE = "meshwright.io/translated-as"
+# What moves have made to let in, or to shut out, who comes by a waypoint or past it: they stand for no policy.
 _HELPERS = ("admission", "protection")
 _DRY_RUN = "istio.io/dry-run"
 _CLASS = "istio-waypoint"
@@ -63,7 +63,7 @@ def groups(view: View) -> list[Group]:
     found: dict[str, Group] = {}
     for kind in _KINDS:
         for policy in view.scene.all(kind):
-            if not enforces(policy) or annotations_of(policy).get(_ROLE) in _HELPERS:
+            if not enforces(policy) or annotations_of(policy).get(ROLE_ANNOTATION) in _HELPERS:
                 continue
             name, original = origin_of(policy)
             group = found.get(name)

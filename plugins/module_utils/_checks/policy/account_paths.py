@@ -22,7 +22,7 @@ from ..skew import workload_of
 from ..snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of, ref
 from .account_model import ClientClass
 from .mtls import Refusals
-from .scene import GATEWAY, GATEWAY_CLASS, GATEWAY_NAME, NAMESPACE, SERVICE, Key, Mode, Waypoint
+from .scene import GATEWAY, GATEWAY_CLASS, GATEWAY_NAME, NAMESPACE, SERVICE, USE_WAYPOINT, Key, Mode, Waypoint
 from .view import View
 from .ways import gateways_to
 
@@ -80,6 +80,7 @@ class Paths:
 
     def __init__(self, view: View) -> None:
         self.view = view
+        self._spaces: dict[str, bool] = {}
         self._facts: dict[int, Facts | None] = {}
         self._bindings: dict[tuple[int, bool], Path] = {}
 
@@ -106,9 +107,11 @@ class Paths:
     # -- by which waypoint -------------------------------------------------------------------------------------------
 
     def _ways(self, pod: Obj) -> tuple[Path, ...]:
+        namespace, labels = namespace_of(pod), labels_of(pod)
+        if USE_WAYPOINT not in labels and not self._any_waypoint(namespace):
+            return STRAIGHT
         found = []
-        services = self.services.get(namespace_of(pod), ())
-        labels = labels_of(pod)
+        services = self.services.get(namespace, ())
         own: Path | None = None
         for service in services:
             if not selects(dig(service, "spec", "selector"), labels):
@@ -124,6 +127,18 @@ class Paths:
         if all(path.named is None and path.state == "straight" for path in found):
             return STRAIGHT
         return tuple(found)
+
+    def _any_waypoint(self, namespace: str) -> bool:
+        """Whether a waypoint may be on the way to any pod of the namespace that names none itself."""
+        found = self._spaces.get(namespace)
+        if found is None:
+            space = self.view.scene.namespaces.get(namespace)
+            found = self._spaces[namespace] = (
+                (space is None and not self.view.scene.knows(NAMESPACE))
+                or USE_WAYPOINT in (space or {})
+                or any(USE_WAYPOINT in labels_of(service) for service in self.services.get(namespace, ()))
+            )
+        return found
 
     @cached_property
     def services(self) -> dict[str, list[Obj]]:
