@@ -85,8 +85,9 @@ def find_way_back(run: EnrollmentRun, survey: Survey, obj: Obj, record: Record) 
     back_id = f"{record.journal.id}-return" if record.stage != "return" else record.restart_id
     touched = record.state["workloads"]
     found = [one for one in workloads_to_move(survey, move, restart_id=back_id) if one.ref in touched]
-    # Those with labels of their own are to lose them, whatever their pods are like.
-    found += single.labelled_otherwise(survey, record.state["templates"], found)
+    # Those with labels of their own are to lose them: what these labels ask for stands in nobody's way then.
+    own = single.labelled_otherwise(survey, record.state["templates"])
+    found = [*own, *(one for one in found if one.ref not in {each.ref for each in own})]
     return Work(
         move=move,
         namespace=obj,

@@ -135,8 +135,12 @@ class Row:
 
 def rows(works: Sequence[Work], batch: int) -> list[Row]:
     """All that is left, in order: namespaces without restarts together, then one namespace after the other."""
-    whole = tuple(work for work in works if work.pending and not work.restarts)
-    found = [Row("whole", whole)] if whole else []
+    quick = [work for work in works if work.pending and not work.restarts]
+    # An earlier call has prepared and restarted: only the end is left.
+    ending = tuple(work for work in quick if work.continues and not work.prepares)
+    whole = tuple(work for work in quick if work not in ending)
+    found = [Row("finish", ending)] if ending else []
+    found += [Row("whole", whole)] if whole else []
     for work in works:
         if not work.restarts:
             continue

@@ -69,14 +69,13 @@ def templates(survey: Survey, workloads: Sequence[Workload], labels: Mapping[str
     return {one.ref: _before(owners[one.ref], labels) for one in workloads if one.ref in owners}
 
 
-def labelled_otherwise(survey: Survey, wanted: Mapping[str, Labels], known: Sequence[Workload]) -> list[Workload]:
-    """Workloads whose pod template does not have the labels that it had, less those known already."""
-    names = {one.ref for one in known}
+def labelled_otherwise(survey: Survey, wanted: Mapping[str, Labels]) -> list[Workload]:
+    """Workloads whose pod template does not have the labels that it had."""
     found = []
     for ref, labels in wanted.items():
         namespace = ref.partition(" ")[2].partition("/")[0]
         owner = _owners(survey, namespace).get(ref)
-        if owner is not None and ref not in names and _differing(owner, labels):
+        if owner is not None and _differing(owner, labels):
             found.append(Workload(str(owner["kind"]), namespace, name_of(owner), "", ()))
     return found
 

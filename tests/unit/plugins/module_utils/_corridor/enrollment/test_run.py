@@ -53,6 +53,11 @@ def test_namespaces_with_restarts_go_one_after_the_other() -> None:
     assert names(works, 0)[2] == refs
 
 
+def test_what_only_has_to_end_comes_first() -> None:
+    ending = work("a", last=LABEL, continues=True)
+    assert names([work("b", LABEL), ending], 1) == [["finish a"], ["label b"]]
+
+
 def test_nothing_to_do_is_no_batch() -> None:
     assert names([work("a"), work("b")], 0) == []
 
