@@ -12,8 +12,10 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.waypoint.present import present
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.waypoint.run import WaypointRun
+from ansible_collections.meshwright.istio.plugins.module_utils._desired.waypoints import gateway_of
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
     BadInput,
+    Conflict,
     GuardRefused,
     MeshError,
     SettleTimeout,
@@ -171,3 +173,18 @@ def test_what_is_wrong_is_named_before_the_first_write(enrollment: Enrollment) -
     assert "ExternalName" in refused(enroll={"services": ["elsewhere"]})
     assert "istio-system" in refused(istio_namespace="default")
     assert "does not exist" in refused(enroll={"namespaces": [home]}, canary={"name": "next"})
+
+
+def test_fields_of_others_are_taken_over_only_when_asked(enrollment: Enrollment) -> None:
+    home = enrollment.namespace("ambient")
+    theirs = gateway_of(run_of(enrollment, namespace=home, allowed_namespaces="all").intent)
+    enrollment.client().apply(theirs, manager="gitops")
+    with pytest.raises(Conflict, match="gitops"):
+        present(run_of(enrollment, namespace=home))
+    taken = present(run_of(enrollment, namespace=home, force_conflicts=True)).seen
+    listener = (taken.gateway or {})["spec"]["listeners"][0]
+    assert listener["allowedRoutes"]["namespaces"]["from"] == "Same"
+    # Who makes a Gateway that is there already has not made it.
+    told = run_of(enrollment, namespace=home, made_for="wave-1", force_conflicts=True)
+    assert "meshwright.io/made-for" not in (present(told).seen.gateway or {})["metadata"].get("annotations", {})
+    assert any("made_for is written only" in note for note in told.notes)

@@ -20,6 +20,7 @@ from ..live import Target, observe, target
 from .guards import OWN_SERVICES
 from .labels import condition_of, primary_of, says_attached
 
+UNSAID = "istiod has not said yet whether it is bound"
 _NO_CANARY = "Canary waypoint not attached: "
 _MANAGED = "gateway.istio.io/managed"
 _KINDS = (kinds.SERVICE, kinds.SERVICE_ENTRY, kinds.POD)
@@ -85,7 +86,7 @@ def _state(where: Target, obj: Obj | None, waypoint: Waypoint, canary: bool) -> 
         told = f"its label {'names' if named else 'does not name'} the waypoint; istiod says nothing of pods"
         return Bound(where, named, told, awaited=False)
     if said is None:
-        return Bound(where, False, "istiod has not said yet whether it is bound")
+        return Bound(where, False, UNSAID)
     message = str(said.get("message") or said.get("reason") or "")
     if said.get("status") != "True":
         return Bound(where, False, f"{said.get('reason')}: {message}")

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from ..._kube import kinds
 from ..._kube.client import Client, Deadline
 from ..evidence import evidence
 from ..live import Obj, Target
-from .bound import Bound
+from .bound import UNSAID, Bound
 from .state import Seen, see, unready
 
 T = TypeVar("T")
@@ -166,12 +166,20 @@ def _timed_out(
         lines.append(f"and {len(waiting) - len(entries)} more")
     about = f"not bound to the waypoint {to}" if to else "not ready"
     count = f"{len(waiting)} {'object is' if len(waiting) == 1 else 'objects are'}"
-    untouched = any(_UNTOUCHED in reason for reason in waiting.values())
     return SettleTimeout(
         f"{count} {about} after {deadline.seconds:g} s. {'. '.join(lines)}.",
-        hint="No controller has taken the Gateway up: see whether the istiod of its revision runs, and with the profile "
-        "for ambient."
-        if untouched
-        else "",
+        hint=_hint(waiting.values()),
         details={"unready": entries},
     )
+
+
+def _hint(reasons: Iterable[str]) -> str:
+    said = list(reasons)
+    if any(_UNTOUCHED in reason for reason in said):
+        return (
+            "No controller has taken the Gateway up: see whether the istiod of its revision runs, and with the profile "
+            "for ambient."
+        )
+    if any(reason == UNSAID for reason in said):
+        return "See whether istiod sees that namespace (meshConfig.discoverySelectors), and runs for ambient."
+    return ""

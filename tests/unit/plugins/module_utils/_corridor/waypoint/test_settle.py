@@ -253,3 +253,15 @@ def test_what_is_not_bound_in_time_is_named_with_what_istiod_says() -> None:
     assert late.value.details["unready"] == [
         {"object": "Service shop/cart", "reason": "Why: we are not permitted to attach"}
     ]
+
+
+def test_where_istiod_says_nothing_it_may_not_look() -> None:
+    cart = service("cart", None)
+    cluster = cluster_with(cart)
+    with pytest.raises(SettleTimeout, match="discoverySelectors"):
+        settle_bound(
+            cluster,
+            WAYPOINT,
+            lambda client: bound_to(client, WAYPOINT, [cart], canary=False, services=True),
+            Deadline(0.05),
+        )
