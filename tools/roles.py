@@ -9,6 +9,8 @@
 
 A role's variable is its name and the option's: `mode` of istio_mesh is `control_plane_mode`. Options of the connection
 are not among them: playbooks give them once, as module_defaults.
+
+The role data_plane is otherwise, since a wave is a dict with options of two modules in it: see wave_role.py.
 """
 
 from __future__ import annotations
@@ -146,24 +148,24 @@ def text_of(path: Path) -> dict[str, Any]:
     raise SystemExit(f"roles: {path} has no DOCUMENTATION")
 
 
-def spec(option: dict[str, Any], role: Role, names: set[str]) -> dict[str, Any]:
-    """One option, as a role's argument specs write it."""
+def spec(option: dict[str, Any], prefix: str, names: set[str]) -> dict[str, Any]:
+    """One option, as a role's argument specs write it; `prefix` makes a variable of an option that `names` has."""
     given = option["description"]
     lines = [given] if isinstance(given, str) else given
-    found: dict[str, Any] = {"description": [reworded(line, role, names) for line in lines]}
+    found: dict[str, Any] = {"description": [reworded(line, prefix, names) for line in lines]}
     found |= {key: option[key] for key in _KEPT if key in option}
     if "suboptions" in option:
-        found["options"] = {name: spec(inner, role, names) for name, inner in option["suboptions"].items()}
+        found["options"] = {name: spec(inner, prefix, names) for name, inner in option["suboptions"].items()}
     return found
 
 
-def reworded(line: str, role: Role, names: set[str]) -> str:
+def reworded(line: str, prefix: str, names: set[str]) -> str:
     """References to the module's options, as references to the role's variables."""
 
     def renamed(match: re.Match[str]) -> str:
         name = match.group(1)
         rest = match.group(2)
-        return f"O({role.name}_{name}{rest})" if name in names else f"C({name}{rest})"
+        return f"O({prefix}{name}{rest})" if name in names else f"C({name}{rest})"
 
     # A role returns nothing: what the module returns is in the variable that the task registers.
     line = re.sub(r"\bRV\(([^)]*)\)", r"C(\1)", line)
@@ -175,7 +177,8 @@ def files(role: Role) -> Iterator[tuple[Path, str]]:
     options = documented(role.module)
     note = _NOTE.format(module=role.module)
     folder = ROOT / "roles" / role.name
-    specs = {f"{role.name}_{name}": spec(option, role, set(options)) for name, option in options.items()}
+    prefix = f"{role.name}_"
+    specs = {f"{prefix}{name}": spec(option, prefix, set(options)) for name, option in options.items()}
     main = {
         "short_description": role.short_description,
         "description": role.description,
@@ -196,7 +199,8 @@ def staged(role: Role, stages: Stages) -> dict[str, Any]:
     """The argument specs of the entry points that go through the stages."""
     options = {name: option for name, option in documented(stages.module).items() if name != "stage"}
     names = {*options, *stages.options}
-    specs = {f"{role.name}_{name}": spec(option, role, names) for name, option in {**stages.options, **options}.items()}
+    prefix = f"{role.name}_"
+    specs = {f"{prefix}{name}": spec(option, prefix, names) for name, option in {**stages.options, **options}.items()}
     return {
         entry: {
             "short_description": short,
@@ -242,16 +246,18 @@ def shown(role: Role, register: str = "") -> str:
 
 
 def main() -> None:
+    sys.path.insert(0, str(ROOT))
+    from tools.wave_role import wave_files
+
     checking = "--check" in sys.argv[1:]
     stale = []
-    for role in ROLES:
-        for path, text in files(role):
-            if path.is_file() and path.read_text(encoding="utf-8") == text:
-                continue
-            stale.append(str(path.relative_to(ROOT)))
-            if not checking:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
+    for path, text in (*(found for role in ROLES for found in files(role)), *wave_files()):
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(str(path.relative_to(ROOT)))
+        if not checking:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     if checking and stale:
         raise SystemExit(f"roles: {', '.join(stale)} no longer follow the module: run python tools/roles.py")
     print("roles: " + (f"wrote {', '.join(stale)}" if stale else "up to date"))
