@@ -67,7 +67,7 @@ def test_namespaces_join_ambient_without_a_restart_and_leave_as_they_came(enroll
     for space in spaces:
         enrollment.deployed(space, *workload(space, "web"))
     before = [enrollment.labels(space) for space in spaces]
-    asked = {"namespaces": spaces, "mode": "ambient"}
+    asked: dict[str, Any] = {"namespaces": spaces, "mode": "ambient"}
     foretold = enrollment(MODULE, **asked, check=True, diff=True).ok()
     assert foretold.changed == 1
     assert "istio.io/dataplane-mode" in foretold.stdout
@@ -197,7 +197,7 @@ def test_single_workloads_and_exclusions_go_by_their_own_labels(enrollment: Enro
     space = enrollment.namespace("ambient")
     for name in ("a", "b"):
         enrollment.deployed(space, *workload(space, name))
-    one = {"workloads": [f"{space}/Deployment/a"], "mode": "sidecar"}
+    one: dict[str, Any] = {"workloads": [f"{space}/Deployment/a"], "mode": "sidecar"}
     enrollment(MODULE, **one).ok()
     assert modes(enrollment, space) == {"a": "sidecar", "b": "ambient"}
     assert enrollment(MODULE, **one).ok().changed == 0

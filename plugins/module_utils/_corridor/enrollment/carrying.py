@@ -92,6 +92,8 @@ def _open(run: EnrollmentRun, work: Work, *, stage: str = "") -> Record:
     elif not work.back and not record.under_way:
         record.again()
         first = True
+    if first and run.resources and not work.back:
+        record.state["resources"] = run.resources(work.name)
     before = record.size
     if not work.back:
         record.keep(policies.changed_objects(work.translation))

@@ -16,6 +16,7 @@ from ..._desired.enrollment.journey import touched
 from ..._kube import kinds
 from ..labelling import relabel
 from ..plan import Step
+from ..workloads import Workload
 from . import policies
 from .run import EnrollmentRun, Row, Work
 
@@ -87,7 +88,7 @@ def _last(work: Work) -> list[Step]:
     return found + policies.later(work.translation)
 
 
-def _workload(row: Row, one: Any) -> Step:
+def _workload(row: Row, one: Workload) -> Step:
     work = row.works[0]
     mode = work.move.expects.mode
     reasons = {
@@ -101,11 +102,19 @@ def _workload(row: Row, one: Any) -> Step:
         one.ref,
         "update",
         reason,
-        before={"mode": "as it is"},
+        before={"mode": _is_now(work, one)},
         after={"mode": mode},
         predicted_by="local",
         notes=list(one.notes),
     )
+
+
+def _is_now(work: Work, one: Workload) -> str:
+    if one.revision or work.move.expects.mode != "sidecar":
+        return f"sidecar, revision {one.revision}" if one.revision else "sidecar"
+    if work.record is not None and work.continues and not work.back:
+        return work.record.before.mode
+    return work.move.now.mode
 
 
 def _becomes(work: Work) -> str:

@@ -14,9 +14,11 @@ from typing import Any
 
 from ..._checks.policy.account import shown
 from ..._checks.policy.account_model import Row as AccountRow
+from ..._checks.policy.scene import Scene
 from ..._checks.snapshot import Obj, name_of
 from ..._desired.enrollment.model import plane_of
 from ..plan import Plan
+from .accounting import account_resources
 from .judging import Enforcement
 from .record import Record
 from .run import EnrollmentRun, Row, Work
@@ -91,6 +93,24 @@ def account(run: EnrollmentRun, found: Enforcement) -> dict[str, Any]:
     if run.intent.full:
         told["rows"] = shown(found.after)
     return told
+
+
+def captured(scene: Scene) -> dict[str, int]:
+    """How many pods of each namespace ztunnel carries, for its share of the cost."""
+    found = {name: sum(scene.enrolled(pod) == "ambient" for pod in pods) for name, pods in scene.pods.items()}
+    return {name: count for name, count in found.items() if count}
+
+
+def resources(run: EnrollmentRun, scene: Scene, works: Sequence[Work]) -> dict[str, Any]:
+    """What proxies request and use: before the move, as the journals have it, and now."""
+    now = account_resources(run.client, captured=captured(scene))
+    kept = [work.record.state.get("resources") or {} for work in works if work.record is not None]
+    counted = [one for one in kept if "total" in one]
+    before: dict[str, Any] = {}
+    if counted:
+        spaces = {name: entry for one in counted for name, entry in one["namespaces"].items()}
+        before = {**counted[0], "namespaces": spaces}
+    return {"before": before, "now": now.shown([work.name for work in works][:_LISTED])}
 
 
 def _counts(rows: Sequence[AccountRow]) -> dict[str, int]:

@@ -8,9 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from ..._checks.snapshot import Obj
 from ..._desired.enrollment.journey import Journey, Labels
@@ -39,6 +39,8 @@ class EnrollmentRun:
     warnings: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
+    # What proxies request at the beginning, of one namespace and in all; as a result shows it.
+    resources: Callable[[str], dict[str, Any]] | None = None
 
     @property
     def patience(self) -> float:

@@ -19,7 +19,7 @@ from .finding import find_work, moves
 from .judging import Enforcement, enforcement
 from .reading import read
 from .record import read_records
-from .result import place, result
+from .result import place, resources, result
 from .run import EnrollmentRun, Work, rows
 
 
@@ -47,6 +47,7 @@ def status(run: EnrollmentRun) -> dict[str, Any]:
     answer["namespaces"] = {
         name_of(obj): place(survey, obj, records.get(name_of(obj)), by_name.get(name_of(obj))) for obj in chosen
     }
+    answer["resources"] = resources(run, survey.scene, works)
     answer["next"] = ""
     return answer
 

@@ -22,6 +22,7 @@ from ..._kube.client import Client, Deadline
 from ..._kube.connection import ConnectionOptions, connect
 from ..collecting import without_collecting
 from ..mesh.lock import MeshLock
+from .accounting import account_resources
 from .carrying import carry_out
 from .choosing import choose
 from .finding import find_way_back, find_work, moves
@@ -29,7 +30,7 @@ from .foretelling import foretell
 from .judging import Enforcement, judge
 from .reading import read
 from .record import Record, new_run, read_records
-from .result import result
+from .result import captured, resources, result
 from .run import EnrollmentRun, Row, Work, rows
 from .single import find_single
 from .status import status
@@ -144,6 +145,10 @@ def _carried(run: EnrollmentRun, found: _Found) -> dict[str, Any]:
     seconds = _WORK_TIME + groups * each + (len(due) + 1) * run.intent.wait_timeout
     run.client = run.client.with_deadline(Deadline(seconds))
     run.steps += foretell(run, due)
+    counted = any(row.workloads for row in found.rows)
+    if counted:
+        before = account_resources(run.client, captured=captured(found.survey.scene))
+        run.resources = lambda name: before.shown([name])
     done: list[Row] = []
     try:
         for row in due:
@@ -156,7 +161,15 @@ def _carried(run: EnrollmentRun, found: _Found) -> dict[str, Any]:
         error.hint = f"{error.hint} Run it again to go on, or give back what was by state: returned.".strip()
         raise
     seen = _seen_again(run, found)
-    return result(run, seen, found.works, changed=True, done=done, left=left, enforcement=enforcement)
+    answer = result(run, seen, found.works, changed=True, done=done, left=left, enforcement=enforcement)
+    if counted or _counted_before(found):
+        answer["resources"] = resources(run, seen.scene, found.works)
+    return answer
+
+
+def _counted_before(found: _Found) -> bool:
+    """Whether an earlier call of the move has counted, as the one that ends it is to tell."""
+    return any(work.record is not None and work.record.state.get("resources") for work in found.works)
 
 
 def _seen_again(run: EnrollmentRun, found: _Found) -> Survey:
