@@ -16,7 +16,7 @@ from typing import Any
 
 from ..._checks import mesh, naming
 from ..._checks.policy.scene import MUTATING
-from ..._checks.snapshot import Obj, Snapshot, Source, annotations_of, dig, labels_of
+from ..._checks.snapshot import Obj, Snapshot, Source, annotations_of, dig, labels_of, name_of
 from ..._desired.enrollment.blocker import Blocker
 from ..._desired.enrollment.blockers_table import blocked
 from ..._desired.enrollment.journey import wanted_labels
@@ -58,8 +58,8 @@ _MODEL: Mapping[str, Any] = {
 def injected(client: Client, survey: Survey, move: Move, workloads: Sequence[Workload]) -> list[Blocker]:
     """Why pods of these workloads would not get the proxy that the move to sidecars is for, or could not be made.
 
-    Of at most 50 workloads, those with a template, a pod is tried; of a namespace that has none, a model pod. Of what
-    could not be asked `survey.unread` tells. Raises Unreachable or Unauthorized.
+    Of at most 50 workloads, those with a template, a pod is tried; without any a model pod. Of what could not be
+    asked `survey.unread` tells. Raises Unreachable or Unauthorized.
     """
     return _Probe(client, survey, move).blockers(workloads)
 
@@ -80,7 +80,7 @@ class _Probe:
         asked: list[tuple[str, Workload | None, Obj]] = [
             (one.ref, one, template) for one in workloads if (template := self._template(one)) is not None
         ]
-        if not asked and not self.survey.owners.get(self.move.namespace):
+        if not workloads:
             asked = [(f"Namespace {self.move.namespace}", None, _MODEL)]
         found: list[Blocker] = []
         pods = []
@@ -95,6 +95,7 @@ class _Probe:
         if answers and not answers[0].silent:
             answers += self.client.many(lambda each: self._ask(each[2]), pods[1:])
         fitted: list[Fitted] = []
+        native = True
         for (where, one, pod), answer in zip(pods, answers, strict=not answers or not answers[0].silent):
             if answer.unread:
                 self._unread(answer.unread)
@@ -106,9 +107,24 @@ class _Probe:
             elif answer.pod is not None and not _has_proxy(answer.pod):
                 message = "a pod of it, made by a dry run, gets no proxy"
                 found.append(blocked("not-injected", self.move.namespace, where, message))
-            elif answer.pod is not None and one is not None:
-                fitted.append(Fitted(one, pod, answer.pod))
+            elif answer.pod is not None:
+                native = native and _is_native(answer.pod)
+                if one is not None:
+                    fitted.append(Fitted(one, pod, answer.pod))
+        if not native:
+            found += self._never_ending()
         return [*found, *no_room(self.survey, self.move.namespace, fitted)]
+
+    def _never_ending(self) -> list[Blocker]:
+        """CronJobs whose pods would have a proxy that outlives what they run."""
+        found = []
+        for owner in self.survey.owners.get(self.move.namespace, ()):
+            template = dig(owner, "spec", "jobTemplate", "spec", "template")
+            if owner.get("kind") == "CronJob" and isinstance(template, Mapping) and not _opts_out(template):
+                message = "its pods would never end: here proxies are no native sidecars, and run on"
+                where = f"CronJob {self.move.namespace}/{name_of(owner)}"
+                found.append(blocked("job", self.move.namespace, where, message))
+        return found
 
     def _template(self, one: Workload) -> Obj | None:
         """The pod template, but for those that the injector leaves out for good reason."""
@@ -176,6 +192,11 @@ class _Probe:
     def _unread(self, told: str) -> None:
         if told not in self.survey.unread:
             self.survey.unread = (*self.survey.unread, told)
+
+
+def _is_native(pod: Obj) -> bool:
+    """Whether the proxy is a native sidecar, which ends when the pod's containers have."""
+    return not any(one.get("name") == _PROXY for one in dig(pod, "spec", "containers") or ())
 
 
 def _opts_out(template: Obj) -> bool:

@@ -52,7 +52,9 @@ _SCENE = (
     kinds_of.REQUEST_AUTHENTICATION,
     kinds_of.TELEMETRY,
     kinds_of.WASM_PLUGIN,
+    kinds_of.TRAFFIC_EXTENSION,
     kinds_of.GATEWAY,
+    kinds_of.GATEWAY_CLASS,
     kinds_of.HTTP_ROUTE,
     kinds_of.GRPC_ROUTE,
 )
@@ -146,10 +148,9 @@ class _Reading:
             "budgets": lambda: lists.mine(kinds.PDB, "which disruption budgets there are"),
             "quotas": lambda: lists.mine(kinds.RESOURCE_QUOTA, "whether quotas have room for proxies"),
             "jobs": lambda: lists.mine(kinds.JOB, "which Jobs run", metadata_only=True),
-            "cron_jobs": lambda: lists.mine(kinds.CRON_JOB, "which CronJobs there are", metadata_only=True),
+            "cron_jobs": lambda: lists.mine(kinds.CRON_JOB, "which CronJobs there are"),
             "nodes": lambda: lists.everywhere(kinds.NODE, "whether each node has its agents", metadata_only=True),
             "istiods": lambda: lists.everywhere(kinds.DEPLOYMENT, "which revisions there are", labels="app=istiod"),
-            "classes": lambda: lists.if_served(kinds.GATEWAY_CLASS, "which Gateways are Istio's"),
             "rollouts": lambda: (
                 lists.mine(kinds.ROLLOUT, "how Rollouts restart") if self.client.served(kinds.ROLLOUT) else Rows([])
             ),
@@ -177,7 +178,7 @@ class _Reading:
         istiods = [item for item in rows["istiods"].items if _is_istiod(item)]
         return Survey(
             scene=scene,
-            usage=self._usage(scene, istiods, daemon_sets, rows["classes"].items),
+            usage=self._usage(scene, istiods, daemon_sets),
             deep=deep,
             owners=_by_namespace([one for some in (*owners, ours) for one in some]),
             budgets=_by_namespace(rows["budgets"].items),
@@ -191,14 +192,14 @@ class _Reading:
             agents_known=not rows["daemon_sets"].unread,
         )
 
-    def _usage(self, scene: Scene, istiods: Iterable[Obj], daemon_sets: Iterable[Obj], classes: Iterable[Obj]) -> Usage:
+    def _usage(self, scene: Scene, istiods: Iterable[Obj], daemon_sets: Iterable[Obj]) -> Usage:
         return usage_of(
             namespaces=scene.all(kinds_of.NAMESPACE),
             pods=scene.all(kinds_of.POD),
             tag_webhooks=[hook for hook in scene.all(kinds_of.MUTATING) if labels_of(hook).get(TAG_LABEL)],
             istiods=istiods,
             daemon_sets=daemon_sets,
-            gateway_classes=classes,
+            gateway_classes=scene.all(kinds_of.GATEWAY_CLASS),
             gateways=scene.all(kinds_of.GATEWAY),
         )
 

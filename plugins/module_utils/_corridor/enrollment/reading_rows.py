@@ -61,10 +61,6 @@ class Lists:
         each = [self._list(kind, namespace, f"{leaves} in {namespace}", **how) for namespace in self.namespaces]
         return Rows([item for one in each for item in one.items], tuple(told for one in each for told in one.unread))
 
-    def if_served(self, kind: Kind, leaves: str) -> Rows:
-        """Of a kind that need not be there: a user with few rights would hear that he may not list it."""
-        return self.everywhere(kind, leaves) if self.client.served(kind) else Rows([])
-
     def on_host(self) -> Rows:
         """Pods on their host's network."""
         leaves = "which pods are on their host's network"

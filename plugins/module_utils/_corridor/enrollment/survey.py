@@ -22,7 +22,7 @@ class Survey:
 
     The rest is of the namespaces that the call is about, by namespace. `pods` are whole pods, less managed fields;
     of those namespaces only where something has or shall have a proxy of its own, which `deep` names.
-    `owners` are Deployments, StatefulSets, DaemonSets and Rollouts, and (metadata only) Jobs and CronJobs;
+    `owners` are Deployments, StatefulSets, DaemonSets, Rollouts and CronJobs, and (metadata only) Jobs;
     `replica_sets` (metadata) are those of the namespaces of `pods`. `agents` are the DaemonSets of istio-cni and
     ztunnel, `agent_pods` their pods, `istiods` the Deployments of istiod. `nodes` are metadata only, but for those on
     which an agent is missing; `stranded` says which pods of our namespaces run there: {node: {(namespace, name)}}.

@@ -53,6 +53,7 @@ _KINDS: dict[str, Kind] = {
     scene.WASM_PLUGIN: kinds.WASM_PLUGIN,
     scene.TRAFFIC_EXTENSION: kinds.TRAFFIC_EXTENSION,
     scene.GATEWAY: kinds.GATEWAY,
+    scene.GATEWAY_CLASS: kinds.GATEWAY_CLASS,
     scene.REFERENCE_GRANT: kinds.REFERENCE_GRANT,
     scene.HTTP_ROUTE: kinds.HTTP_ROUTE,
     scene.GRPC_ROUTE: kinds.GRPC_ROUTE,
@@ -215,6 +216,9 @@ def _everywhere(client: Client, kind: str, home: list[str]) -> Part:
             return Part(kind, None, unread=[Unread(kind, (), str(error))])
         if kind == scene.NAMESPACE:
             return _namespaces(client, home, error)
+        # Of what is not served, a user with few rights hears that he may not list it.
+        if kind in _KINDS and not client.served(_KINDS[kind]):
+            return Part(kind, [])
         found = _in_each(client, kind, home)
         elsewhere = Unread(kind, (), f"{error} Only {', '.join(sorted(found.namespaces or ())) or 'nothing'} was read.")
         return Part(kind, found.items, found.namespaces, [elsewhere])

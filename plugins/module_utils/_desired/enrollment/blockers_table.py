@@ -165,8 +165,9 @@ BLOCKERS: dict[str, Rule] = {
     ),
     "job": Rule(
         _RESTARTS,
-        "A Job's pods run to their end, and stay what they are until then.",
-        "Let it run to its end, or delete it and start it anew.",
+        "A Job's pods run to their end, and stay what they are until then. Of a move to sidecars also a CronJob, where "
+        "proxies are no native sidecars: its pods would never end.",
+        "Let it run to its end, or delete it and start it anew. Label a CronJob's pods sidecar.istio.io/inject: false.",
     ),
     "lone-pod": Rule(_RESTARTS, "A pod that nobody would make anew.", "Delete it and make it anew by hand."),
     "unknown-owner": Rule(

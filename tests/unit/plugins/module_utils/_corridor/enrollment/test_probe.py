@@ -86,10 +86,10 @@ def injector(revision: str = "default", tag: str = "") -> Obj:
 class Server:
     """Answers dry runs of pods: with a proxy, unless `error` or `bare`."""
 
-    def __init__(self, error: MeshError | None = None, *, bare: bool = False, cpu: str = "100m") -> None:
+    def __init__(self, error: MeshError | None = None, *, bare: bool = False, native: bool = True) -> None:
         self.error = error
         self.bare = bare
-        self.cpu = cpu
+        self.native = native
         self.asked: list[Obj] = []
 
     def many(self, call: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
@@ -103,8 +103,12 @@ class Server:
         made: Obj = copy.deepcopy(dict(pod))
         if not self.bare:
             made["metadata"]["annotations"] = {"sidecar.istio.io/status": "{}"}
-            proxy = {"name": "istio-proxy", "restartPolicy": "Always", "resources": {"requests": {"cpu": self.cpu}}}
-            made["spec"]["initContainers"] = [{"name": "istio-init", "resources": {"requests": {"cpu": "9"}}}, proxy]
+            proxy: Obj = {"name": "istio-proxy", "resources": {"requests": {"cpu": "100m"}}}
+            made["spec"]["initContainers"] = [{"name": "istio-init", "resources": {"requests": {"cpu": "9"}}}]
+            if self.native:
+                made["spec"]["initContainers"].append({**proxy, "restartPolicy": "Always"})
+            else:
+                made["spec"]["containers"] = [*made["spec"]["containers"], proxy]
         return made
 
 
@@ -311,6 +315,18 @@ def test_a_level_that_the_move_sets_may_let_in_what_is_refused_now(level: str, v
     error = Rejected(f'is forbidden: violates PodSecurity "restricted:latest": {violations}', status=403)
     found = asked(Server(error), survey(deployment()), Goal("sidecar", pod_security=level))
     assert found == ([] if expected else [("pod-security", "Deployment shop/web")])
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_cron_jobs_need_proxies_that_end(native: bool) -> None:
+    def cron_job(name: str, labels: Obj) -> Obj:
+        template = {"metadata": {"labels": labels}, "spec": {"containers": []}}
+        metadata = {"name": name, "namespace": "shop"}
+        return {"kind": "CronJob", "metadata": metadata, "spec": {"jobTemplate": {"spec": {"template": template}}}}
+
+    seen = survey(deployment(), cron_job("nightly", {}), cron_job("out", {INJECT: "false"}))
+    assert asked(Server(native=native), seen) == ([] if native else [("job", "CronJob shop/nightly")])
+    assert asked(Server(native=native), seen, workloads=[]) == ([] if native else [("job", "CronJob shop/nightly")])
 
 
 # -- quotas --------------------------------------------------------------------------------------------------------

@@ -78,6 +78,9 @@ class Cluster:
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Obj | None:
         return next((one for one in self.list_quietly(kind) if one["metadata"]["name"] == name), None)
 
+    def served(self, kind: Kind) -> bool:
+        return True
+
     def list_quietly(self, kind: Kind) -> Iterable[Obj]:
         return [one for one in self.objects if kind_of(one) == f"{kind.group}/{kind.kind}"]
 
