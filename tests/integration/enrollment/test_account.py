@@ -146,6 +146,7 @@ def test_the_account_is_what_istiod_sends(enrollment: Enrollment) -> None:
     enrollment.kubectl.apply(
         waypoint(behind, taken_from="All"),
         waypoint(behind, "every", serves="all"),
+        waypoint(behind, "next"),
         # By selector, for sidecars.
         policy(sides, "whole"),
         policy(sides, "web-only", FRIEND, action="ALLOW", **labels(app="web")),
@@ -178,9 +179,12 @@ def test_the_account_is_what_istiod_sends(enrollment: Enrollment) -> None:
         policy(behind, "targets-aside", **target("aside")),
         policy(behind, "for-all", FRIEND, action="ALLOW", **target("waypoint", kind="Gateway")),
         policy(behind, "for-every", **target("every", kind="Gateway")),
+        policy(behind, "for-next", **target("next", kind="Gateway")),
+        policy(behind, "targets-canary", **target("canary")),
         *pods_of(behind, "web"),
         *pods_of(behind, "aside", service={"istio.io/use-waypoint": "none"}),
         *pods_of(behind, "old", INJECTED),
+        *pods_of(behind, "canary", service={"istio.io/use-waypoint-canary": "next"}),
         *pods_of(behind, "direct", service={"istio.io/use-waypoint": "every"}),
         lone,
     )
@@ -198,7 +202,7 @@ def test_the_account_is_what_istiod_sends(enrollment: Enrollment) -> None:
 
     view = eventually("all pods captured or injected", look)
     said = kept_account(view, spaces)
-    waypoints = [f"{behind}/waypoint", f"{behind}/every"]
+    waypoints = [f"{behind}/waypoint", f"{behind}/every", f"{behind}/next"]
     sent: Sent = {}
     differing: dict[str, Any] | None = None
     for _attempt in range(20):
@@ -230,6 +234,9 @@ def test_the_account_is_what_istiod_sends(enrollment: Enrollment) -> None:
         ("aside", "ambient"): "gap",
         ("aside", "sidecar"): "gap",
         ("aside", "outside"): "gap",
+        ("canary", "ambient"): "gap",
+        ("canary", "sidecar"): "gap",
+        ("canary", "outside"): "gap",
         ("direct", "ambient"): "gap",
         ("direct", "sidecar"): "gap",
         ("direct", "outside"): "gap",

@@ -18,7 +18,7 @@ from .account_groups import Group, Reach, groups, matching, rehearses
 from .account_model import CLIENTS, ClientClass, Held, Row, best, bound, gap, unknown, worst
 from .account_paths import STRAIGHT, Facts, Path, Paths
 from .account_proxies import GATEWAY_PROXY, SIDECAR, ZTUNNEL, Proxies
-from .scene import AUTHORIZATION, PEER_AUTHENTICATION, SERVICE_ENTRY, kind_of
+from .scene import AUTHORIZATION, PEER_AUTHENTICATION, POD, SERVICE, SERVICE_ENTRY, kind_of
 from .view import View, action, target_kind, targets
 
 _DIRECT = STRAIGHT[0]
@@ -51,6 +51,7 @@ class Ledger:
             for workload, pods in by_workload.items():
                 found += self._of_workload(group, workload, pods)
             found += self._of_entries(group, namespaces)
+            found += self._unread(group, namespaces)
         found += self._strict(namespaces)
         return sorted(found, key=lambda row: (row.policy, row.workload, CLIENTS.index(row.client)))
 
@@ -80,13 +81,15 @@ class Ledger:
     def _held(self, group: Group, facts: Facts, client: ClientClass) -> Held:
         ways = facts.ways if client == "ambient" else STRAIGHT
         if group.named_only and client == "ambient":
-            ways = tuple(path for path in ways if any(self.reach.named(one, path) for one in group.targeting)) or ways
+            called = [path.service for path in ways if any(self.reach.named(one, path) for one in group.targeting)]
+            # By a canary too, which the policy may not name.
+            ways = tuple(path for path in ways if any(path.service is one for one in called)) or ways
         return _sure(worst(self._on(group, facts, client, path) for path in ways))
 
     def _on(self, group: Group, facts: Facts, client: ClientClass, path: Path) -> Held:
         """What becomes of the policy on one path."""
         if path.state == "down":
-            return bound(f"waypoint {path.named} (no ready pod, refuses everyone)")
+            return bound(_down(path))
         held = best((*self._selecting(group, facts, path), *self._targeting(group, facts, path)))
         if held is not None and held.verdict == "bound":
             return held
@@ -131,17 +134,40 @@ class Ledger:
                 if entry is not None and target_kind(given) == SERVICE_ENTRY:
                     entries[ref(entry)] = entry
         for label, entry in entries.items():
-            path = self.paths.binding(entry)
-            if path.state == "up":
-                held = bound(f"waypoint {path.named}")
-            elif path.state == "down":
-                held = bound(f"waypoint {path.named} (no ready pod, refuses everyone)")
-            elif path.state == "unknown":
-                held = unknown(path.note)
-            else:
-                held = gap(path.note or f"{label} uses no waypoint")
-            yield self._row(group.policy, label, "ambient", [held], None)
+            held = [self._at_entry(group, label, path) for path in self.paths.bindings(entry)]
+            yield self._row(group.policy, label, "ambient", held, None)
             yield self._row(group.policy, label, "sidecar", [gap(_PAST["sidecar"])], None)
+
+    def _at_entry(self, group: Group, label: str, path: Path) -> Held:
+        if path.state == "down":
+            return bound(_down(path))
+        if path.state == "unknown":
+            return unknown(path.note)
+        if path.through is None:
+            return gap(path.note or f"{label} uses no waypoint")
+        if any(self.reach.named(policy, path) for policy in group.targeting):
+            return bound(f"waypoint {path.named}")
+        return gap(f"the waypoint {path.named} has nothing of it for {label}")
+
+    def _unread(self, group: Group, namespaces: frozenset[str] | None) -> Iterator[Row]:
+        """What could not be looked at is not left out in silence: pods of a policy's namespace, Services it names."""
+        homes = {namespace_of(policy) for policy in (*group.selecting, *group.targeting)}
+        for home in sorted(homes if namespaces is None else homes & namespaces):
+            lacking = [] if self.scene.knows(POD, home) else [(f"Namespace {home}", "its pods")]
+            if not self.scene.knows(SERVICE, home):
+                lacking += [(f"Service {home}/{name}", "it") for name in sorted(self._services_named(group, home))]
+            for label, what in lacking:
+                for client in CLIENTS:
+                    yield self._row(group.policy, label, client, [unknown(f"{what} could not be read")], None)
+
+    @staticmethod
+    def _services_named(group: Group, home: str) -> set[str]:
+        return {
+            str(given.get("name"))
+            for policy in group.targeting
+            for given in targets(policy)
+            if namespace_of(policy) == home and target_kind(given) == SERVICE
+        }
 
     def _strict(self, namespaces: frozenset[str] | None) -> Iterator[Row]:
         """PeerAuthentication STRICT, where it is the one in force for a pod."""
@@ -207,6 +233,10 @@ class Ledger:
 def _sure(held: Held | None) -> Held:
     """There is always a way to a pod, and a pod of a workload."""
     return held or unknown("there is no way to it")
+
+
+def _down(path: Path) -> str:
+    return f"waypoint {path.named} (no ready pod, refuses everyone)"
 
 
 def _called(path: Path) -> str:

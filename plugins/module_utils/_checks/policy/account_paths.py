@@ -30,6 +30,9 @@ State = Literal["straight", "up", "down", "unknown"]
 
 _FOR = "istio.io/waypoint-for"
 _INGRESS = "istio.io/ingress-use-waypoint"
+_CANARY = "istio.io/use-waypoint-canary"
+_CANARY_NAMESPACE = "istio.io/use-waypoint-canary-namespace"
+_WEIGHT = "istio.io/use-waypoint-canary-weight"
 _MANAGED = "gateway.istio.io/managed"
 _WAYPOINT_CONTROLLER = "istio.io-mesh-controller"
 _ACCOUNT = "gateway.istio.io/service-account"
@@ -110,6 +113,8 @@ class Paths:
         namespace, labels = namespace_of(pod), labels_of(pod)
         if USE_WAYPOINT not in labels and not self._any_waypoint(namespace):
             return STRAIGHT
+        if not self.view.scene.knows(SERVICE, namespace):
+            return (Path(None, None, "unknown", f"the Services of namespace {namespace} could not be read"),)
         found = []
         services = self.services.get(namespace, ())
         own: Path | None = None
@@ -121,7 +126,7 @@ class Paths:
                 note = f"{ref(service)} is headless, so its clients go to the pods, past its waypoint"
                 found.append(Path(service, own.named, own.state, note if own.state == "straight" else own.note))
             else:
-                found.append(self.binding(service))
+                found += self.bindings(service)
         if not found:
             found.append(self.binding(pod, workload=True))
         if all(path.named is None and path.state == "straight" for path in found):
@@ -135,6 +140,7 @@ class Paths:
             space = self.view.scene.namespaces.get(namespace)
             found = self._spaces[namespace] = (
                 (space is None and not self.view.scene.knows(NAMESPACE))
+                or not self.view.scene.knows(SERVICE, namespace)
                 or USE_WAYPOINT in (space or {})
                 or any(USE_WAYPOINT in labels_of(service) for service in self.services.get(namespace, ()))
             )
@@ -156,6 +162,32 @@ class Paths:
             self._bindings[key] = self._binding(obj, workload)
         return self._bindings[key]
 
+    def bindings(self, obj: Obj) -> list[Path]:
+        """As `binding`, and by the canary waypoint beside it, whatever its share is now: that may change any time."""
+        first = self.binding(obj)
+        canary = self._canary(obj) if first.through is not None else None
+        if canary is None or canary == first.named:
+            return [first]
+        second = self._by(obj, canary, obj, workload=False)
+        # One that cannot be used is left out, and all goes by the first.
+        return [first] if second.state == "straight" else [first, second]
+
+    def _canary(self, obj: Obj) -> Waypoint | None:
+        """What the object names, or its namespace where that is who names the waypoint."""
+        scene, whose = self.view.scene, [obj]
+        if USE_WAYPOINT not in labels_of(obj):
+            space = scene.get(NAMESPACE, "", namespace_of(obj))
+            whose += [space] if space is not None else []
+        for one in whose:
+            labels = labels_of(one)
+            if _CANARY in labels:
+                name = labels[_CANARY]
+                weights = [given for each in whose if (given := annotations_of(each).get(_WEIGHT)) is not None]
+                valid = not weights or (weights[0].isdecimal() and int(weights[0]) <= 100)
+                usable = valid and name not in ("", "none")
+                return Waypoint(labels.get(_CANARY_NAMESPACE) or namespace_of(obj), name) if usable else None
+        return None
+
     def _binding(self, obj: Obj, workload: bool) -> Path:
         scene, service = self.view.scene, None if workload else obj
         named = scene.waypoint_of(obj)
@@ -163,6 +195,10 @@ class Paths:
             if not scene.knows(NAMESPACE) and scene.get(NAMESPACE, "", namespace_of(obj)) is None:
                 return Path(service, None, "unknown", f"the labels of Namespace {namespace_of(obj)} could not be read")
             return Path(service)
+        return self._by(obj, named, service, workload=workload)
+
+    def _by(self, obj: Obj, named: Waypoint, service: Obj | None, *, workload: bool) -> Path:
+        scene = self.view.scene
         state = scene.waypoint_state(named)
         if state == "unknown":
             return Path(service, named, "unknown", f"the waypoint {named} could not be read")

@@ -484,3 +484,54 @@ def test_only_the_namespaces_asked_for_in_a_stable_order() -> None:
         for client in ("ambient", "sidecar", "outside")
     ]
     assert POD in view(objects).scene.objects
+
+
+# -- canaries of waypoints, and what could not be read ---------------------------------------------------------------
+
+CANARY = {"istio.io/use-waypoint-canary": "next"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "notes", "ambient"),
+    [
+        pytest.param({**USES, **CANARY}, {}, "both", id="without-weight"),
+        pytest.param({**USES, **CANARY}, {"istio.io/use-waypoint-canary-weight": "50"}, "both", id="weight"),
+        pytest.param({**USES, **CANARY}, {"istio.io/use-waypoint-canary-weight": "101"}, "first", id="bad-weight"),
+        pytest.param({**USES, "istio.io/use-waypoint-canary": "none"}, {}, "first", id="none"),
+        pytest.param({**USES, "istio.io/use-waypoint-canary": "missing"}, {}, "first", id="absent"),
+        pytest.param({**USES, "istio.io/use-waypoint-canary": "waypoint"}, {}, "first", id="the-same"),
+        pytest.param(CANARY, {}, "both", id="beside-the-namespaces"),
+    ],
+)
+def test_a_canary_beside_the_waypoint_has_to_carry_it_out_too(labels: Obj, notes: Obj, ambient: str) -> None:
+    before = service(labels=labels, annotations=notes)
+    objects = (BEHIND, before, pod(mode="ambient"), waypoint(), waypoint("next"))
+    both = "bound waypoint shop/next, waypoint shop/waypoint"
+    assert brief(rows(*objects, TARGETED))["ambient"] == (both if ambient == "both" else "bound waypoint shop/waypoint")
+    for for_the_first in (FOR_WAYPOINT, twin(targetRefs=TO_WAYPOINT)):
+        found = brief(rows(*objects, for_the_first))["ambient"]
+        assert found == ("gap" if ambient == "both" else "bound waypoint shop/waypoint")
+
+
+def test_a_namespaces_canary_is_for_services_that_name_no_waypoint_themselves() -> None:
+    home = space("shop", {**AMBIENT, **USES, **CANARY})
+    objects = (home, pod(mode="ambient"), waypoint(), waypoint("next"), TARGETED)
+    assert "next" in brief(rows(*objects, service()))["ambient"]
+    assert "next" not in brief(rows(*objects, service(labels=USES)))["ambient"]
+
+
+def unread(kind: str, *objects: Obj | list[Obj]) -> list[Row]:
+    found = view(*objects).scene.objects
+    return account(View(Scene({name: items for name, items in found.items() if name != kind})), {"shop"})
+
+
+def test_what_was_not_read_is_unknown_and_not_left_out() -> None:
+    objects = (BEHIND, service(), pod(mode="ambient"), waypoint(), TARGETED)
+    for kind, workload in (("/Service", "Service shop/reviews"), ("/Pod", "Namespace shop")):
+        found = unread(kind, *objects)
+        assert {(row.workload, row.verdict) for row in found} == {(workload, "unknown")}
+        assert all("could not be read" in row.reason for row in found)
+    by_client = unread("/Service", BEHIND, service(), pod(mode="ambient"), authorization(action="DENY", rules=[CLIENT]))
+    assert brief(by_client) == {"ambient": "unknown", "sidecar": "bound ztunnel", "outside": "bound ztunnel"}
+    by_port = unread("/Service", BEHIND, service(), pod(mode="ambient"), authorization(action="DENY", rules=[PORTS]))
+    assert brief(by_port)["ambient"] == "bound ztunnel"
