@@ -103,13 +103,19 @@ def _deleted(obj: Obj, reason: str) -> Step:
 
 
 def _replace(client: Client, edit: Edit) -> None:
+    """As the next version of what is there: that may have been made in this very run, or have another status by now."""
+    meta = edit.before["metadata"]
+    live = client.get(client.resolve(edit.before), meta["name"], meta["namespace"])
+    changed = GuardRefused(
+        f"{label(edit.before)} was changed by somebody else since the plan was made.",
+        hint="See who, then run again: the plan is made anew.",
+    )
+    if live is None or bare(live) != bare(edit.before):
+        raise changed
     try:
-        client.replace(edit.after, manager=MANAGER)
+        client.replace(_restored(live, edit.after), manager=MANAGER)
     except Conflict as error:
-        raise GuardRefused(
-            f"{label(edit.before)} was changed by somebody else since the plan was made.",
-            hint="See who, then run again: the plan is made anew.",
-        ) from error
+        raise changed from error
 
 
 def _edited(edit: Edit) -> Step:
@@ -212,4 +218,5 @@ def _made(client: Client, namespace: str, one: tuple[str, str, str]) -> Target:
 def changed_objects(translation: Translation) -> Iterable[Obj]:
     """The policies, as they are, that the move changes or deletes: what the journal has to keep."""
     found: Sequence[Obj] = [edit.before for edit in (*translation.edit, *translation.last_edit)]
-    return [*found, *translation.remove, *translation.first_remove]
+    # Copies for sidecars are this move's own until it has ended.
+    return [obj for obj in (*found, *translation.remove, *translation.first_remove) if role_of(obj) != "sidecar"]

@@ -42,7 +42,7 @@ from .translate_model import (
     role_of,
     widen,
 )
-from .translate_policies import of_namespace, origin_exists
+from .translate_policies import of_namespace, origin_exists, origin_in
 from .translate_rules import Unknown, mapped, narrowed_for, only_by_waypoint, ports_behind, qualified, takes_ports
 from .translate_targets import pods_behind, serves_others, services_of
 
@@ -67,6 +67,7 @@ class Back:
         """Everything, in an order that is the same each time."""
         if self.namespace == self.view.scene.root:
             return self.made
+        copies = []
         for obj in of_namespace(self.view, self.namespace):
             role = role_of(obj)
             if role == "protection":
@@ -77,10 +78,12 @@ class Back:
             elif targets(obj):
                 self._targeted(obj)
             elif role == "sidecar":
-                self._finished(obj)
+                copies.append(obj)
             else:
                 self._stays(obj)
         self._elsewhere()
+        for obj in copies:
+            self._finished(obj)
         return self.made
 
     # -- those by targetRefs -------------------------------------------------------------------------------------
@@ -107,9 +110,7 @@ class Back:
         if not self._copied(obj, services, whole=whole):
             return
         if others:
-            rest = own(obj)
-            rest["spec"] = {**rest["spec"], "targetRefs": others}
-            draft.last_edit.append((obj, rest, "no more for Services whose workloads have sidecars"))
+            self._less(obj, others)
         elif whole and self.waypoint is not None and serves_others(self.view, self.waypoint):
             draft.note(f"{ref(obj)} stays: the waypoint {self.waypoint} serves other namespaces too.")
         else:
@@ -279,9 +280,35 @@ class Back:
                 return
 
     def _finished(self, obj: Obj) -> None:
-        """A copy of an interrupted move whose original is gone already."""
-        if not origin_exists(self.view, obj):
-            self.made.last_edit.append((obj, _next(obj, plain(obj)), _ALL))
+        """A copy of an interrupted move that nothing makes any more: its original goes by no waypoint, or is gone."""
+        draft = self.made
+        if name_of(obj) in {name_of(one) for one in draft.create if one["kind"] == obj["kind"]}:
+            return
+        source = origin_in(self.view, obj)
+        if source is not None and ref(source) in {one.obj for one in draft.impossible}:
+            return
+        draft.last_edit.append((obj, _next(obj, plain(obj)), _ALL))
+        if source is None or source in draft.remove or namespace_of(source) != self.namespace:
+            return
+        rest = [one for one in targets(source) if not self._done(one)]
+        if not rest:
+            draft.remove.append(source)
+        elif len(rest) < len(targets(source)) and not any(before is source for before, _after, _why in draft.last_edit):
+            self._less(source, rest)
+
+    def _done(self, target: Any) -> bool:
+        """Whether nobody carries a policy out for this target any more."""
+        name = str(target.get("name"))
+        if target_kind(target) == GATEWAY:
+            named_by = self.view.scene.get(GATEWAY, self.namespace, name)
+            ours = named_by is not None and self.view.scene.is_waypoint(named_by)
+            return ours and not serves_others(self.view, Waypoint(self.namespace, name))
+        return target_kind(target) == SERVICE and name not in self.led
+
+    def _less(self, obj: Obj, rest: list[Any]) -> None:
+        after = own(obj)
+        after["spec"] = {**after["spec"], "targetRefs": rest}
+        self.made.last_edit.append((obj, after, "no more for Services whose workloads have sidecars"))
 
 
 def _next(before: Obj, after: Obj) -> dict[str, Any]:

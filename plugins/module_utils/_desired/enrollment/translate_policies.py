@@ -102,13 +102,18 @@ def of_namespace(view: View, namespace: str) -> list[Obj]:
 
 
 def origin_exists(view: View, obj: Obj) -> bool:
-    """Whether what a copy stands for is still there; a copy for sidecars may have its name, and is not it."""
+    """Whether what a copy stands for is still there."""
+    return origin_in(view, obj) is not None
+
+
+def origin_in(view: View, obj: Obj) -> Obj | None:
+    """What a copy stands for; a copy for sidecars may have its name, and is not it."""
     parts = origin_of(obj).split("/")
     home = parts[1] if len(parts) == 3 else namespace_of(obj)
-    return any(
-        one.get("kind") == parts[0] and name_of(one) == parts[-1] and role_of(one) != "sidecar"
-        for one in of_namespace(view, home)
-    )
+    for one in of_namespace(view, home):
+        if one.get("kind") == parts[0] and name_of(one) == parts[-1] and role_of(one) != "sidecar":
+            return one
+    return None
 
 
 def modes(obj: Obj) -> set[str]:

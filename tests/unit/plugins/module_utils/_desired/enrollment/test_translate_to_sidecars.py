@@ -229,3 +229,19 @@ def test_turned_round_in_the_middle() -> None:
     done = forth(*middle)
     assert [one["metadata"]["name"] for one in done.remove] == ["api-sidecar"]
     assert not (done.create or done.edit or done.impossible)
+
+
+@pytest.mark.parametrize("also", [[], to("ingress", kind="Gateway")])
+def test_again_when_the_labels_are_gone_already(also: list[Obj]) -> None:
+    """Stopped after the last labels: nothing says any more that a waypoint was there."""
+    policy = authorization("api", rules=[PATHS], targetRefs=[*to("reviews"), *also])
+    objects = applied(ambient(policy), back(*ambient(policy)))
+    objects[0] = space("shop", {"istio-injection": "enabled"})
+    done = back(*objects)
+    (copy, *others) = [edit.after for edit in done.last_edit]
+    assert copy["spec"] == {"selector": REVIEWS, "action": "ALLOW", "rules": [PATHS]}
+    assert [one["metadata"]["name"] for one in done.remove] == ([] if also else ["api"])
+    assert [one["spec"]["targetRefs"] for one in others] == ([also] if also else [])
+    # And then it is done.
+    last = back(*applied(objects, done, ends=True))
+    assert not (last.create or last.edit or last.last_edit or last.remove)
