@@ -64,12 +64,13 @@ def test_what_keeps_a_namespace_from_ambient_mode_is_told_at_once(enrollment: En
     )
     enrollment.kubectl("-n", bad, "patch", "statefulset", "manual", "--type=merge", "-p", by_hand)
     enrollment.deployed(good, *workload(good, "web"))
+    before = enrollment.labels(good)
     client = enrollment.client()
     survey = read(client, [bad, good], root=ROOT)
     assert survey.unread == ()
     assert survey.deep == {bad}
     goal = Goal("ambient", waypoint=f"{bad}/waypoint")
-    found = blockers(survey, [move(survey, bad, goal), move(survey, good, Goal("ambient"))])
+    found = blockers(survey, [move(survey, bad, goal), move(survey, good, goal)], translated=True)
     assert named(found) == [
         ("asks-itself", f"Deployment {bad}/pinned"),
         ("budget-without-headroom", f"Deployment {bad}/web"),
@@ -80,8 +81,14 @@ def test_what_keeps_a_namespace_from_ambient_mode_is_told_at_once(enrollment: En
         ("on-delete", f"StatefulSet {bad}/manual"),
         ("single-replica", f"Deployment {bad}/web"),
         ("virtual-machines", f"WorkloadEntry {bad}/own"),
-        ("waypoint-missing", f"Gateway {bad}/waypoint"),
+        *[("waypoint-missing", f"Gateway {bad}/waypoint")] * 2,
     ]
+    # The module tells all of it, and has written nothing then.
+    labels = enrollment.labels(bad)
+    run = enrollment("mesh_enrollment", namespaces=[bad, good], mode="ambient", waypoint=f"{bad}/waypoint")
+    assert {one.told for one in found} <= set(run.result["blockers"])
+    assert enrollment.labels(bad) == labels and enrollment.labels(good) == before
+    assert not enrollment.kubectl("-n", bad, "get", "configmap", "-o", "name", "--ignore-not-found").count("meshwright")
     # What is left out is asked nothing.
     excluded = [f"{kind} {bad}/{name}" for kind, name in (("Deployment", "web"), ("DaemonSet", "exporter"))]
     left = {one.obj for one in blockers(survey, [move(survey, bad, goal)], excluded=excluded)}

@@ -15,12 +15,19 @@ from ..._checks.snapshot import Obj, Snapshot, Source, dig, labels_of, meta, nam
 from ..._corridor.enrollment.survey import Survey
 
 _COMPONENTS = (mesh.CNI, mesh.ZTUNNEL)
+_SOCKET = "/var/run/ztunnel"
 _KEEPS_AWAY = ("NoSchedule", "NoExecute")
 
 
 def of_component(survey: Survey, component: str) -> list[Obj]:
     """The DaemonSets of one component."""
     return mesh.components(Snapshot.of([Source("daemonsets", tuple(survey.agents))]), component)
+
+
+def captures(agent: Obj) -> bool:
+    """Whether an istio-cni has ambient mode: then it shares a socket with ztunnel. Else it serves sidecars only."""
+    volumes = dig(agent, "spec", "template", "spec", "volumes")
+    return not volumes or any(dig(volume, "hostPath", "path") == _SOCKET for volume in volumes)
 
 
 def nodes_lacking(survey: Survey) -> dict[str, list[str]]:

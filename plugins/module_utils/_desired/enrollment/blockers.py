@@ -63,7 +63,9 @@ def _found(sight: Sight, restart_ids: Mapping[str, str]) -> Iterator[Blocker]:
     if any(move.goal.mode == "ambient" for move in sight.moves):
         yield from in_the_mesh(sight)
     for move in sight.moves:
-        if move.goal.mode != "none":
+        if move.goal.mode == "none":
+            yield from policy.leaving(sight, move)
+        else:
             yield from workloads.on_host_network(sight, move)
         if move.goal.mode == "ambient":
             # On the way still, or ambient already: nothing joins then.

@@ -14,7 +14,7 @@ from ..._checks import mesh
 from ..._checks.policy.model import some
 from ..._checks.policy.scene import MUTATING, SERVICE
 from ..._checks.snapshot import Snapshot, Source, name_of, ref
-from .agents import half_updated, nodes_lacking, of_component, open_to_all
+from .agents import captures, half_updated, nodes_lacking, of_component, open_to_all
 from .blocker import Blocker
 from .blockers_sight import Sight
 from .blockers_table import blocked
@@ -29,6 +29,9 @@ def in_the_mesh(sight: Sight) -> Iterator[Blocker]:
         for component in (mesh.CNI, mesh.ZTUNNEL):
             if not of_component(survey, component):
                 yield blocked("no-ambient", "", root, f"no {component} runs in this cluster")
+    for agent in of_component(survey, mesh.CNI):
+        if not captures(agent):
+            yield blocked("no-ambient", "", ref(agent), "it runs without ambient mode, for sidecars only")
     planes = mesh.control_planes(Snapshot.of([Source("istiods", tuple(survey.istiods))]))
     if planes and not any(plane.ambient for plane in planes):
         told = some([plane.ref for plane in planes])

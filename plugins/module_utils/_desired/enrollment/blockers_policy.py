@@ -99,6 +99,14 @@ def old_sidecars(sight: Sight, move: Move) -> Iterator[Blocker]:
             return
 
 
+def leaving(sight: Sight, move: Move) -> Iterator[Blocker]:
+    """STRICT for the whole mesh, which lets nobody in from outside it."""
+    policy = sight.refusals.mesh
+    if move.now.mode != "none" and policy is not None and _mode(policy) == "STRICT":
+        message = f"{ref(policy)} is STRICT for the whole mesh, which refuses clients outside it"
+        yield blocked("strict-mesh", move.namespace, f"Namespace {move.namespace}", message)
+
+
 def network_policies(sight: Sight, move: Move) -> Iterator[Blocker]:
     """NetworkPolicies that let some ports in or out, but not 15008; one that lets nothing in means that."""
     policies = sight.of(NETWORK_POLICY, move.namespace)

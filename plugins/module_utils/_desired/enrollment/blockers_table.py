@@ -30,7 +30,7 @@ _WAYPOINT = "to ambient, with a waypoint"
 BLOCKERS: dict[str, Rule] = {
     "no-ambient": Rule(
         _JOINS,
-        "No ztunnel, no istio-cni, or no istiod with ambient mode is there: nobody would capture pods.",
+        "No ztunnel, no istio-cni, or none of istio-cni and istiod that has ambient mode: nobody would capture pods.",
         "Install the ambient mesh (meshwright.istio.istio_mesh, mode: ambient).",
     ),
     "no-node-agent": Rule(
@@ -113,6 +113,12 @@ BLOCKERS: dict[str, Rule] = {
         "STRICT for the namespace's pods, while somewhere in the mesh proxies run that were injected before ambient "
         "mode was there: they know no HBONE, and would be refused.",
         "Restart those workloads first: new proxies speak HBONE.",
+    ),
+    "strict-mesh": Rule(
+        "to none",
+        "STRICT for the whole mesh, by the root namespace's PeerAuthentication: it refuses clients outside the mesh, "
+        "which the namespace's pods would be.",
+        "Set PERMISSIVE for what they call first, or accept it where they call nobody in the mesh.",
     ),
     "waypoint-missing": Rule(
         _WAYPOINT,

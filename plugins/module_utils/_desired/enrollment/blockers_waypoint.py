@@ -36,17 +36,16 @@ def waypoint(sight: Sight, move: Move) -> Iterator[Blocker]:
         return
     state = scene.waypoint_state(Waypoint(home, name))
     if state == "absent":
-        yield blocked("waypoint-missing", move.namespace, where, f"it does not exist; {move.namespace} is to use it")
+        yield blocked("waypoint-missing", move.namespace, where, "it does not exist")
     elif state == "new":
         yield blocked("waypoint-not-ready", move.namespace, where, "it is not programmed yet: it has no address")
     elif state == "down":
         yield blocked("waypoint-not-ready", move.namespace, where, "it has no ready pod")
-    if gateway is not None and not _takes(
-        gateway, home, move.namespace, dict(scene.namespaces.get(move.namespace) or {})
-    ):
-        yield blocked(
-            "waypoint-not-admitted", move.namespace, where, f"its listeners take nothing of namespace {move.namespace}"
-        )
+    labels = dict(scene.namespaces.get(move.namespace) or {})
+    if gateway is not None and not _takes(gateway, home, move.namespace, labels):
+        # Of several namespaces, each is told by itself.
+        mine = f"Namespace {move.namespace}"
+        yield blocked("waypoint-not-admitted", move.namespace, mine, f"the listener of {where} takes nothing of it")
 
 
 def _takes(gateway: Obj, home: str, namespace: str, labels: dict[str, str]) -> bool:

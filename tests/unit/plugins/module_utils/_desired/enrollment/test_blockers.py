@@ -109,6 +109,14 @@ def test_ambient_mode_needs_both_agents(component: str) -> None:
     assert found(survey(agents=agents)) == [("no-ambient", "Namespace istio-system")]
 
 
+@pytest.mark.parametrize("path", ["/var/run/ztunnel", "/opt/cni/bin"])
+def test_an_istio_cni_for_sidecars_captures_nobody(path: str) -> None:
+    cni = agent("istio-cni-node")
+    cni["spec"]["template"]["spec"] = {"volumes": [{"name": "one", "hostPath": {"path": path}}]}
+    blocked = [("no-ambient", "DaemonSet istio-system/istio-cni-node")] if path == "/opt/cni/bin" else []
+    assert found(survey(ours(), agents=[cni, agent("ztunnel")])) == blocked
+
+
 def test_agents_that_could_not_be_read_are_not_missing() -> None:
     assert found(survey(agents=[], agent_pods=[], agents_known=False)) == []
 
@@ -330,6 +338,20 @@ def test_sidecars_without_hbone_cannot_reach_strict_ambient_workloads() -> None:
     assert found(survey(mine, peer("STRICT")), move(now="sidecar")) == []
 
 
+@pytest.mark.parametrize(
+    ("given", "now", "blocked"),
+    [
+        (peer("STRICT", "istio-system"), "ambient", True),
+        (peer("PERMISSIVE", "istio-system"), "ambient", False),
+        (peer("STRICT", "bank"), "ambient", False),
+        (peer("STRICT", "istio-system"), "none", False),
+    ],
+)
+def test_who_leaves_a_strict_mesh_is_refused_by_it(given: Obj, now: str, blocked: bool) -> None:
+    seen = found(survey(ours(mode=now), given), move("none", now))
+    assert seen == ([("strict-mesh", "Namespace shop")] if blocked else [])
+
+
 def network_policy(**spec: Any) -> Obj:
     return obj("networking.k8s.io/v1", "NetworkPolicy", "web", spec={"podSelector": {}, **spec})
 
@@ -398,7 +420,8 @@ def of(scene: list[Obj], **allowed: Any) -> list[Obj]:
     ],
 )
 def test_the_waypoint_has_to_stand_before_anything_relies_on_it(there: list[Obj], asked: str, expected: str) -> None:
-    blocked = [(expected, f"Gateway {asked}")] if expected else []
+    place = "Namespace shop" if expected == "waypoint-not-admitted" else f"Gateway {asked}"
+    blocked = [(expected, place)] if expected else []
     assert found(survey(ours(), *there), move(asked=asked)) == blocked
     assert found(survey(ours(), *there), move(asked=None, uses=asked)) == blocked
 
