@@ -79,7 +79,8 @@ def without_waypoint(view: View, namespace: str) -> Translation:
 def narrowed(obj: Obj, waypoint: Waypoint | None = None, *, trust_domain: str = TRUST_DOMAIN) -> dict[str, Any]:
     """A policy for only those of its pods that have a sidecar; `widened` is the inverse.
 
-    With `waypoint` it lets that one by as well: what comes from there was judged there.
+    With `waypoint` (its namespace and service account) it lets that one by as well: what comes from there was judged
+    there.
     """
     return narrowed_for(obj, principal(waypoint, trust_domain) if waypoint is not None else "")
 

@@ -44,7 +44,7 @@ from .translate_model import (
 )
 from .translate_policies import of_namespace, origin_exists, origin_in
 from .translate_rules import Unknown, mapped, narrowed_for, only_by_waypoint, ports_behind, qualified, takes_ports
-from .translate_targets import pods_behind, serves_others, services_of
+from .translate_targets import as_client, is_of_waypoint, only_calls, pods_behind, serves_others, services_of
 
 _WAYPOINT_CLASS = "istio-waypoint"
 _ALL = "for all of its pods, which have a sidecar now"
@@ -176,7 +176,9 @@ class Back:
                 "Write the number in the Service's targetPort, or name no ports in the policy.",
             )
             return False
-        waypoint = principal(self.waypoint, self.trust_domain) if self.waypoint is not None else ""
+        waypoint = (
+            principal(as_client(self.view, self.waypoint), self.trust_domain) if self.waypoint is not None else ""
+        )
         for name, spec in parts:
             final = made(obj, "sidecar", self.namespace, name, spec)
             there = self.view.scene.get(kind_of(obj), self.namespace, name)
@@ -226,19 +228,9 @@ class Back:
     def _all_led(self) -> bool:
         """Whether a policy without a selector is for just what goes by the waypoint now."""
         led = {id(pod) for service in self.led.values() for pod in pods_behind(self.view, service)}
-        pods = self.view.scene.pods.get(self.namespace, ())
         return all(
-            id(pod) in led
-            or any(one.get("kind") == "Job" for one in (pod.get("metadata") or {}).get("ownerReferences") or ())
-            for pod in pods
-            if not self._of_waypoint(pod)
-        )
-
-    def _of_waypoint(self, pod: Obj) -> bool:
-        return (
-            self.waypoint is not None
-            and self.view.scene.enrolled(pod) == "gateway"
-            and any(value == self.waypoint.name for value in labels_of(pod).values())
+            id(pod) in led or only_calls(pod) or is_of_waypoint(self.view, pod)
+            for pod in self.view.scene.pods.get(self.namespace, ())
         )
 
     def _shared(self, obj: Obj, name: str, names: list[str]) -> bool:
@@ -269,15 +261,16 @@ class Back:
             return
         for waypoint in sorted({str(self.view.scene.waypoint_of(one)) for one in self.led.values()}):
             home, _slash, name = waypoint.partition("/")
-            if kind_of(obj) == AUTHORIZATION and only_by_waypoint(
-                obj, principal(Waypoint(home, name), self.trust_domain)
-            ):
+            if kind_of(obj) == AUTHORIZATION and only_by_waypoint(obj, self._principal(Waypoint(home, name))):
                 draft.block(
                     obj,
                     f"lets in nobody but the waypoint {waypoint}, by which clients with a sidecar do not come",
                     "Delete it.",
                 )
                 return
+
+    def _principal(self, waypoint: Waypoint) -> str:
+        return principal(as_client(self.view, waypoint), self.trust_domain)
 
     def _finished(self, obj: Obj) -> None:
         """A copy of an interrupted move that nothing makes any more: its original goes by no waypoint, or is gone."""

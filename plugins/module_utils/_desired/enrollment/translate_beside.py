@@ -24,10 +24,10 @@ _API_VERSION = "security.istio.io/v1"
 
 
 class Beside:
-    """Of one namespace and its waypoint, whose `principal` ztunnel sees for all that comes by it."""
+    """Of one namespace and its waypoint: `client` is its namespace and account, by which ztunnel sees it."""
 
-    def __init__(self, view: View, namespace: str, waypoint: Waypoint, principal: str, known: Policies) -> None:
-        self.view, self.namespace, self.waypoint, self.principal = view, namespace, waypoint, principal
+    def __init__(self, view: View, namespace: str, client: Waypoint, principal: str, known: Policies) -> None:
+        self.view, self.namespace, self.client, self.principal = view, namespace, client, principal
         self.known = known
 
     def admissions(self, copied: Sequence[Policy]) -> list[Obj]:
@@ -35,7 +35,7 @@ class Beside:
         staying = [one for one in (*self.known.own, *self.known.mesh) if one.allows and not one.proxies]
         covered: set[int] = set()
         for one in staying:
-            if admits_surely(one.obj, self.waypoint):
+            if admits_surely(one.obj, self.client):
                 covered |= _pods(one)
         found: list[Obj] = []
         # Those for the most first: what they cover needs no other.

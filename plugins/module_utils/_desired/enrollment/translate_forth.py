@@ -55,7 +55,7 @@ from .translate_rules import (
     takes_ports,
     unmatched,
 )
-from .translate_targets import MOST_TARGETS, gateway_ref, service_ref
+from .translate_targets import MOST_TARGETS, as_client, gateway_ref, service_ref
 
 _WORKLOAD_DOMAIN = "cluster.local"
 _LEAVE = "Accepted, it stays as it is; ztunnel takes an ALLOW that it cannot read for a denial, and a DENY for nothing."
@@ -67,7 +67,8 @@ class Forth:
     def __init__(self, view: View, namespace: str, waypoint: Waypoint, *, protect: bool, trust_domain: str) -> None:
         self.view, self.namespace, self.waypoint, self.protect = view, namespace, waypoint, protect
         self.trust_domain = trust_domain
-        self.principal = principal(waypoint, trust_domain)
+        self.client = as_client(view, waypoint)
+        self.principal = principal(self.client, trust_domain)
         self.known = policies(view, namespace, waypoint)
         self.made = Draft(namespace)
 
@@ -88,7 +89,7 @@ class Forth:
                     carried.append(one)
             elif id(one) in wanted and self._kept(one):
                 copied.append(one)
-        beside = Beside(self.view, self.namespace, self.waypoint, self.principal, self.known)
+        beside = Beside(self.view, self.namespace, self.client, self.principal, self.known)
         draft.create += beside.admissions([*copied, *carried])
         judging = [one for one in carried if one.kind in (AUTHORIZATION, REQUEST_AUTHENTICATION, *PLUGINS)]
         judging = [one for one in judging if not is_dry_run(one.obj) and action(one.obj) != "AUDIT"]
@@ -129,7 +130,7 @@ class Forth:
         if not takes_client(one.obj) or not (one.reach.services or one.reach.wider or away):
             return False
         # A DENY for those who go round the waypoint is right where it is.
-        return action(one.obj) != "DENY" or not spares(one.obj, *self.waypoint)
+        return action(one.obj) != "DENY" or not spares(one.obj, *self.client)
 
     # -- one policy ----------------------------------------------------------------------------------------------
 
@@ -164,7 +165,7 @@ class Forth:
         if not self._copy(one, rules_of(one.obj), name_of(one.obj)):
             return False
         if action(one.obj) == "DENY":
-            rules = sparing_where_hit(one.obj, self.waypoint, self.principal)
+            rules = sparing_where_hit(one.obj, self.client, self.principal)
             after = with_rules(one.live, rules)
             draft.change(one.live, after, f"lets the waypoint {self.waypoint} by, which judges the clients itself")
             if after != own(one.live):
@@ -187,7 +188,7 @@ class Forth:
             return False
         if self._refused(one) or not about_left_out(one, draft, whole=False):
             return False
-        if action(one.obj) == "DENY" and hits(one.obj, self.waypoint):
+        if action(one.obj) == "DENY" and hits(one.obj, self.client):
             draft.block(
                 one.live,
                 f"is of the whole mesh and denies what comes by the waypoint {self.waypoint}, whoever the client is",

@@ -201,6 +201,6 @@ def _owns(key: str) -> bool:
     return key.startswith(_OWNERS) or key in _OWNER_LABELS
 
 
-def principal(waypoint: Waypoint, trust_domain: str) -> str:
-    """A waypoint's service account has the name of its Gateway."""
-    return f"{trust_domain}/ns/{waypoint.namespace}/sa/{waypoint.name}"
+def principal(client: Waypoint, trust_domain: str) -> str:
+    """Of a namespace and service account."""
+    return f"{trust_domain}/ns/{client.namespace}/sa/{client.name}"

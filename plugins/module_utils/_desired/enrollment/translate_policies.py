@@ -24,7 +24,7 @@ from ..._checks.policy.scene import (
     kind_of,
 )
 from ..._checks.policy.view import View, action, selector, targets
-from ..._checks.snapshot import Obj, dig, labels_of, name_of, namespace_of
+from ..._checks.snapshot import Obj, dig, name_of, namespace_of
 from .translate_model import Draft, is_dry_run, origin_of, role_of, widen
 from .translate_rules import for_proxies
 from .translate_targets import Reach, reach
@@ -197,7 +197,3 @@ def clashes(view: View, kind: str, namespace: str, name: str, origin: str, role:
     """Whether somebody else's object has this name."""
     there = view.scene.get(kind, namespace, name)
     return there is not None and (role_of(there) != role or origin_of(there) != origin)
-
-
-def carries(obj: Obj, labels: dict[str, str]) -> bool:
-    return all(labels_of(obj).get(key) == value for key, value in labels.items())

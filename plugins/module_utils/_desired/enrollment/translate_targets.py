@@ -16,13 +16,14 @@ from typing import Any
 from ..._checks.policy.scene import GATEWAY, GATEWAY_NAME, SERVICE, SERVICE_ENTRY, USE_WAYPOINT, Waypoint
 from ..._checks.policy.view import View
 from ..._checks.skew import workload_of
-from ..._checks.snapshot import Obj, dig, labels_of, meta, name_of, namespace_of
+from ..._checks.snapshot import Obj, annotations_of, dig, labels_of, meta, name_of, namespace_of
 from .model import STATUS_ANNOTATION, TLS_MODE, TLS_MODE_LABEL
 
 # The CRDs take no more.
 MOST_TARGETS = 16
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 _CLIENTS_ONLY = ("Job",)
+_ACCOUNT = "gateway.istio.io/service-account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def reach(view: View, namespace: str, labels: Mapping[str, str], waypoint: Waypo
     scene = view.scene
     pods, gateways = [], set()
     for pod in scene.selected(namespace, labels):
-        if namespace_of(pod) != namespace or _is_waypoint(view, pod):
+        if namespace_of(pod) != namespace or is_of_waypoint(view, pod):
             continue
         if scene.enrolled(pod) == "gateway":
             gateways.add(workload_of(pod))
@@ -80,7 +81,7 @@ def reach(view: View, namespace: str, labels: Mapping[str, str], waypoint: Waypo
         services.append(service)
         if dig(service, "spec", "clusterIP") != "None":
             led |= {id(pod) for pod in behind}
-    bare = {workload_of(pod) for pod in pods if id(pod) not in led and not _only_calls(pod)}
+    bare = {workload_of(pod) for pod in pods if id(pod) not in led and not only_calls(pod)}
     # What these lead to is told of with them.
     told = {name for name, _others in wider} | {name for name, _waypoint in elsewhere}
     near = {id(pod) for one in services_of(view, namespace) if name_of(one) in told for pod in pods_behind(view, one)}
@@ -100,6 +101,13 @@ def reach(view: View, namespace: str, labels: Mapping[str, str], waypoint: Waypo
 def services_of(view: View, namespace: str) -> list[Obj]:
     """The namespace's Services with a selector, by name."""
     return view.once(_services).get(namespace, [])
+
+
+def as_client(view: View, waypoint: Waypoint) -> Waypoint:
+    """A waypoint as those behind it see it: its namespace, and its service account, mostly of the Gateway's name."""
+    gateway = view.scene.get(GATEWAY, *waypoint)
+    account = annotations_of(gateway).get(_ACCOUNT) if gateway is not None else None
+    return Waypoint(waypoint.namespace, account or waypoint.name)
 
 
 def service_ref(service: Obj) -> Any:
@@ -144,12 +152,14 @@ def _own(view: View, namespace: str, waypoint: Waypoint) -> bool:
     )
 
 
-def _is_waypoint(view: View, pod: Obj) -> bool:
+def is_of_waypoint(view: View, pod: Obj) -> bool:
+    """Whether a pod is a waypoint's own."""
     gateway = view.scene.get(GATEWAY, namespace_of(pod), str(labels_of(pod).get(GATEWAY_NAME, "")))
     return gateway is not None and view.scene.is_waypoint(gateway)
 
 
-def _only_calls(pod: Obj) -> bool:
+def only_calls(pod: Obj) -> bool:
+    """Whether nobody calls a pod, since it runs to an end."""
     return any(one.get("kind") in _CLIENTS_ONLY for one in meta(pod).get("ownerReferences") or ())
 
 

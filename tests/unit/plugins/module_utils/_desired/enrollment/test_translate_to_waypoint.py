@@ -426,6 +426,14 @@ def test_ztunnel_knows_no_alias_of_the_trust_domain() -> None:
     assert "corp/ns/shop/sa/waypoint" in str(done.protection) and "cluster.local" not in str(done.protection)
 
 
+def test_a_waypoint_with_another_service_account() -> None:
+    objects = shop(authorization("front", rules=[CLIENT], selector=REVIEWS), HTTP)
+    objects[1]["metadata"]["annotations"] = {"gateway.istio.io/service-account": "gate"}
+    done = forth(*objects, protect=True)
+    written = str((done.create, done.edit, done.protection))
+    assert written.count("cluster.local/ns/shop/sa/gate") == 3 and BY not in written
+
+
 # -- protection ----------------------------------------------------------------------------------------------------
 
 
