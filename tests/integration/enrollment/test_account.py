@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy import scene as kinds_of
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.account import account, enforcers
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.view import View
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor.istiod_debug import ready_istiods
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.policy.scene import read_scene
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.policy.wanted import Wanted
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.enrollment.model import (
@@ -22,7 +24,8 @@ from ansible_collections.meshwright.istio.plugins.module_utils._desired.enrollme
     TLS_MODE_LABEL,
     TRANSLATED_ANNOTATION,
 )
-from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client, Deadline
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.portforward import pod_get
 
 from ..harness.support import eventually
 from ..support import xds
@@ -44,6 +47,8 @@ READ = {
     kinds_of.SERVICE,
     kinds_of.AUTHORIZATION,
     kinds_of.PEER_AUTHENTICATION,
+    kinds_of.REQUEST_AUTHENTICATION,
+    kinds_of.WASM_PLUGIN,
     kinds_of.GATEWAY,
 }
 
@@ -81,6 +86,20 @@ def pods_of(namespace: str, name: str, more: Obj | None = None, *, service: Obj 
     deployment, before = workload(namespace, name, replicas=1, labels=more or {})
     before["metadata"] = {**before["metadata"], "labels": service or {}}
     return [deployment, before]
+
+
+def tokens(namespace: str, name: str, **spec: Any) -> Obj:
+    """A RequestAuthentication, whose issuer tells it in what is sent."""
+    rule = {"issuer": f"https://{name}.{namespace}.example", "jwks": '{"keys":[]}'}
+    meta = {"name": name, "namespace": namespace}
+    kind = {"apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication", "metadata": meta}
+    return {**kind, "spec": {"jwtRules": [rule], **spec}}
+
+
+def plugin(namespace: str, name: str, **spec: Any) -> Obj:
+    meta = {"name": name, "namespace": namespace}
+    kind = {"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin", "metadata": meta}
+    return {**kind, "spec": {"url": "oci://registry.example/filter:1", **spec}}
 
 
 def strict(namespace: str, name: str = "default", mode: str = "STRICT", ports: Obj | None = None, **spec: Any) -> Obj:
@@ -137,6 +156,42 @@ def really_sent(client: Client, view: View, spaces: list[str], waypoints: list[s
     return found
 
 
+def filters_kept(view: View, spaces: list[str]) -> dict[str, set[str]]:
+    """RequestAuthentications and WasmPlugins by the sidecar (its pod) or waypoint that the account says has them."""
+    found: dict[str, set[str]] = {}
+    for kind in (kinds_of.REQUEST_AUTHENTICATION, kinds_of.WASM_PLUGIN):
+        for one in view.scene.all(kind):
+            for pod, proxies in enforcers(view, one).items():
+                for proxy in proxies if pod.partition("/")[0] in spaces else ():
+                    name = f"{one['metadata']['namespace']}/{one['metadata']['name']}"
+                    found.setdefault(pod if proxy == "sidecar" else proxy, set()).add(name)
+    return found
+
+
+def filters_sent(client: Client, view: View, spaces: list[str]) -> dict[str, set[str]]:
+    """The same as istiod sent it."""
+    found = {}
+    for space in spaces:
+        for pod in view.scene.pods[space]:
+            name, gateway = pod["metadata"]["name"], pod["metadata"]["labels"].get(kinds_of.GATEWAY_NAME)
+            if gateway or view.scene.enrolled(pod) == "sidecar":
+                found[f"waypoint {space}/{gateway}" if gateway else f"{space}/{name}"] = _filters(client, space, name)
+    return {proxy: names for proxy, names in found.items() if names}
+
+
+def _filters(client: Client, namespace: str, pod: str) -> set[str]:
+    """By the issuers of tokens, and by the names that istiod gives to plugins, in all that it sent."""
+    query = {"proxyID": f"{pod}.{namespace}"}
+    names = [istiod["metadata"]["name"] for istiod in ready_istiods(client, SYSTEM)]
+    asked = (
+        pod_get(client, SYSTEM, name, 15014, "/debug/config_dump", query=query, deadline=Deadline(30)) for name in names
+    )
+    answer = next(one for one in asked if one.status == 200)
+    issuers = re.findall(r"https://([a-z-]+)\.(enroll-[0-9a-f]+)\.example", answer.text)
+    plugins = re.findall(r"/(?:wasmplugin|trafficextension)/(enroll-[0-9a-f]+)\.([a-z-]+)", answer.text)
+    return {f"{home}/{one}" for one, home in issuers} | {f"{home}/{one}" for home, one in plugins}
+
+
 def test_the_account_is_what_istiod_sends(enrollment: Enrollment) -> None:
     sides, captured = enrollment.namespace("sidecar"), enrollment.namespace("ambient")
     behind = enrollment.namespace("ambient", **{"istio.io/use-waypoint": "waypoint"})
@@ -154,6 +209,8 @@ def test_the_account_is_what_istiod_sends(enrollment: Enrollment) -> None:
         policy(sides, "rehearsed", notes={"istio.io/dry-run": "true"}),
         policy(sides, "narrowed", **labels(app="web", **WITH_PROXY)),
         policy(sides, "targets-web", **target("web")),
+        tokens(sides, "tokens"),
+        plugin(sides, "filter"),
         *pods_of(sides, "web"),
         # For captured pods, and one with a sidecar among them.
         policy(captured, "l4", PORT),
@@ -181,6 +238,10 @@ def test_the_account_is_what_istiod_sends(enrollment: Enrollment) -> None:
         policy(behind, "for-every", **target("every", kind="Gateway")),
         policy(behind, "for-next", **target("next", kind="Gateway")),
         policy(behind, "targets-canary", **target("canary")),
+        tokens(behind, "tokens-of-web", **target("web")),
+        tokens(behind, "tokens-of-old", **labels(app="old")),
+        plugin(behind, "filter-of-web", **target("web")),
+        plugin(behind, "filter-of-captured", **labels(app="aside")),
         *pods_of(behind, "web"),
         *pods_of(behind, "aside", service={"istio.io/use-waypoint": "none"}),
         *pods_of(behind, "old", INJECTED),
@@ -217,6 +278,11 @@ def test_the_account_is_what_istiod_sends(enrollment: Enrollment) -> None:
             break
         time.sleep(1)
     assert not differing, "what the account says, and what was sent"
+
+    said_of_filters = filters_kept(view, spaces)
+    assert filters_sent(client, view, spaces) == said_of_filters
+    names = {name.partition("/")[2] for found in said_of_filters.values() for name in found}
+    assert names == {"tokens", "tokens-of-web", "tokens-of-old", "filter", "filter-of-web"}
 
     # What moves rely on: by this label a policy is for pods with a sidecar, and for no other.
     for space in spaces:

@@ -17,9 +17,10 @@ from dataclasses import replace
 from typing import Any
 
 from ..model import bounded
-from ..snapshot import Obj
+from ..snapshot import Obj, namespace_of, ref
 from .account_ledger import Ledger
 from .account_model import Row
+from .scene import SERVICE_ENTRY
 from .view import View
 
 _MOST = 100
@@ -45,11 +46,12 @@ def enforcers(view: View, policy: Obj) -> dict[str, frozenset[str]]:
 
 
 def workloads(view: View, namespaces: Collection[str] | None = None) -> set[str]:
-    """The workloads that there are, as rows name them."""
-    paths = view.once(Ledger).paths
-    spaces = view.scene.pods if namespaces is None else namespaces
-    found = (paths.of(pod) for namespace in spaces for pod in view.scene.pods.get(namespace, ()))
-    return {facts.workload for facts in found if facts is not None}
+    """What there is that rows may be for, as they name it: workloads of these namespaces, and ServiceEntries."""
+    scene, paths = view.scene, view.once(Ledger).paths
+    spaces = scene.pods if namespaces is None else namespaces
+    found = (paths.of(pod) for namespace in spaces for pod in scene.pods.get(namespace, ()))
+    entries = (one for one in scene.all(SERVICE_ENTRY) if namespaces is None or namespace_of(one) in namespaces)
+    return {facts.workload for facts in found if facts is not None} | {ref(entry) for entry in entries}
 
 
 def opened(before: Sequence[Row], after: Sequence[Row], standing: Collection[str] | None = None) -> list[Row]:

@@ -141,6 +141,15 @@ def test_a_move_to_a_waypoint_opens_what_sidecar_clients_pass_by() -> None:
     assert {one.client for one in lost} == {"ambient", "sidecar", "outside"}
 
 
+def test_a_service_entry_that_stays_without_its_policy() -> None:
+    entry = obj(NETWORKING, "ServiceEntry", "api", spec={"hosts": ["api.example"]})
+    policy = authorization(targetRefs=[{"group": "networking.istio.io", "kind": "ServiceEntry", "name": "api"}])
+    before, after = view(BEHIND, entry, waypoint(), policy), view(BEHIND, entry, waypoint())
+    (only,) = opened(account(before), account(after), workloads(after, {"shop"}))
+    assert (only.workload, only.client, only.verdict) == ("ServiceEntry shop/api", "ambient", "gap")
+    assert opened(account(before), account(after), workloads(after, {"bank"})) == []
+
+
 # -- whose configuration ---------------------------------------------------------------------------------------------
 
 WEB, API = "shop/web-5d4f-sidecar", "shop/api-5d4f-ambient"
