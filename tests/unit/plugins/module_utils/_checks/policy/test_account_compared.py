@@ -21,6 +21,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.ac
 
 from .policies import (
     AMBIENT,
+    NETWORKING,
     SECURITY,
     SIDECAR,
     Obj,
