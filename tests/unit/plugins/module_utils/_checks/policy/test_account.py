@@ -6,21 +6,33 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.account import account
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.account_model import Row
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.scene import POD, Scene
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.view import View
-from ansible_collections.meshwright.istio.plugins.module_utils._desired.enrollment.model import (
-    NARROWED_ANNOTATION,
-    TLS_MODE,
-    TLS_MODE_LABEL,
-    TRANSLATED_ANNOTATION,
-)
 
+from .accounts import (
+    BEHIND,
+    BOTH,
+    CLIENT,
+    FOR_ALL_WAYPOINTS,
+    FOR_WAYPOINT,
+    PASSED_BY,
+    PATHS,
+    PORTS,
+    SHOP,
+    TARGETED,
+    TO_REVIEWS,
+    TO_WAYPOINT,
+    USES,
+    brief,
+    labelled,
+    outcome,
+    rows,
+    same,
+    twin,
+)
 from .policies import (
     AMBIENT,
     GATEWAY_API,
@@ -40,59 +52,7 @@ from .policies import (
     waypoint,
 )
 
-PATHS = {"to": [{"operation": {"paths": ["/admin"]}}]}
-PORTS = {"to": [{"operation": {"ports": ["8080"]}}]}
-BOTH = {"to": [{"operation": {"paths": ["/admin"], "ports": ["8080"]}}]}
-CLIENT = {"from": [{"source": {"principals": ["cluster.local/ns/shop/sa/client"]}}]}
-ANY_CLIENT = {"from": [{"source": {"principals": ["*"]}}]}
-THROUGH = {"from": [{"source": {"principals": ["cluster.local/ns/shop/sa/waypoint"]}}]}
-PAST = {"from": [{"source": {"notPrincipals": ["cluster.local/ns/shop/sa/waypoint"]}}]}
-USES = {"istio.io/use-waypoint": "waypoint"}
-SHOP = space("shop", AMBIENT)
-BEHIND = space("shop", {**AMBIENT, **USES})
 WASM, WASM_KIND = "extensions.istio.io/v1alpha1", "WasmPlugin"
-TO_REVIEWS = [{"group": "", "kind": "Service", "name": "reviews"}]
-TO_WAYPOINT = [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "waypoint"}]
-
-
-def bound(*by: str) -> str:
-    return "bound " + ", ".join(by)
-
-
-def brief(rows: list[Row]) -> dict[str, str]:
-    """Of one policy and workload, by client: `bound by whom`, or `gap`, `unknown`."""
-    assert len({(row.policy, row.workload) for row in rows}) == 1, rows
-    assert all(bool(row.reason) != (row.verdict == "bound") for row in rows), rows
-    return {row.client: bound(*row.by) if row.verdict == "bound" else row.verdict for row in rows}
-
-
-def rows(*objects: Obj | list[Obj], policy: str = "policy", workload: str = "Deployment shop/reviews") -> list[Row]:
-    """Those for one policy and workload."""
-    return [row for row in account(view(*objects)) if row.policy.endswith(f"/{policy}") and row.workload == workload]
-
-
-def outcome(*objects: Obj | list[Obj]) -> str:
-    """ambient, sidecar, outside: one word or `bound by whom` of each."""
-    found = brief(rows(*objects))
-    return " | ".join(found[client] for client in ("ambient", "sidecar", "outside"))
-
-
-def same(verdict: str) -> str:
-    return " | ".join([verdict] * 3)
-
-
-def narrowed(policy: Obj, before: Any) -> Obj:
-    policy["metadata"]["annotations"] = {NARROWED_ANNOTATION: json.dumps(before)}
-    labels = {**((before or {}).get("matchLabels") or {}), TLS_MODE_LABEL: TLS_MODE}
-    return {**policy, "spec": {**policy["spec"], "selector": {"matchLabels": labels}}}
-
-
-def twin(policy: str = "policy", name: str = "twin", role: str = "", **spec: Any) -> Obj:
-    """What a move has made of a policy."""
-    found = authorization(name, **{"action": "DENY", "rules": [PATHS], "targetRefs": TO_REVIEWS, **spec})
-    notes = {TRANSLATED_ANNOTATION: f"AuthorizationPolicy/{policy}"}
-    found["metadata"]["annotations"] = {**notes, **({"meshwright.io/translated-as": role} if role else {})}
-    return found
 
 
 @pytest.mark.parametrize(
@@ -151,26 +111,10 @@ def test_what_keeps_nobody_out_has_no_rows() -> None:
     assert account(view(SHOP, pod(mode="sidecar"), dry, audit, for_clients, elsewhere, other)) == []
 
 
-TARGETED = authorization(action="DENY", rules=[PATHS], targetRefs=TO_REVIEWS)
-FOR_WAYPOINT = authorization(action="DENY", rules=[PATHS], targetRefs=TO_WAYPOINT)
-FOR_ALL_WAYPOINTS = authorization(
-    action="DENY",
-    rules=[PATHS],
-    namespace="istio-system",
-    targetRefs=[{"kind": "GatewayClass", "name": "istio-waypoint", "group": "gateway.networking.k8s.io"}],
-)
-PASSED_BY = "bound waypoint shop/waypoint | gap | gap"
-
-
 @pytest.mark.parametrize("mode", ["ambient", "sidecar", "none"])
 @pytest.mark.parametrize("policy", [TARGETED, FOR_WAYPOINT, FOR_ALL_WAYPOINTS], ids=["service", "gateway", "class"])
 def test_a_waypoint_is_passed_by_who_does_not_come_by_ztunnel(mode: str, policy: Obj) -> None:
     assert outcome(BEHIND, service(), pod(mode=mode), waypoint(), policy) == PASSED_BY
-
-
-def labelled(gateway: list[Obj], labels: Obj) -> list[Obj]:
-    gateway[0]["metadata"]["labels"] = labels
-    return gateway
 
 
 @pytest.mark.parametrize(
@@ -243,182 +187,6 @@ def test_of_several_pods_the_worst_counts() -> None:
     found = rows(SHOP, service(), pod(mode="sidecar"), pod(mode="ambient"), authorization(action="DENY", rules=[PATHS]))
     assert brief(found) == dict.fromkeys(("ambient", "sidecar", "outside"), "gap")
     assert "(1 of 2 pods)" in found[0].reason
-
-
-# -- who is refused, since he comes past the waypoint --------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("closing", "expected"),
-    [
-        pytest.param(peer("STRICT"), "gap | bound mtls STRICT", id="strict"),
-        pytest.param(peer("PERMISSIVE"), "gap | gap", id="permissive"),
-        pytest.param(
-            peer("STRICT", name="p", selector=app(), portLevelMtls={"80": {"mode": "PERMISSIVE"}}),
-            "gap | gap",
-            id="port",
-        ),
-        pytest.param(
-            authorization("protect", action="DENY", rules=[PAST], selector=app()),
-            "bound protection shop/protect | bound protection shop/protect",
-            id="protection",
-        ),
-        pytest.param(
-            authorization("protect", action="DENY", rules=[PAST], selector=app("cart")), "gap | gap", id="of-another"
-        ),
-        pytest.param(
-            authorization("protect", action="DENY", rules=[{**PAST, **PORTS}]), "gap | gap", id="of-a-port-only"
-        ),
-        pytest.param(
-            authorization("protect", action="DENY", rules=[{**PAST, **PATHS}]), "gap | gap", id="protection-of-http"
-        ),
-        pytest.param(
-            authorization(
-                "protect",
-                action="DENY",
-                rules=[{"from": [{"source": {"notPrincipals": ["*/ns/shop/sa/waypoint", "*/ns/shop/sa/client"]}}]}],
-            ),
-            "gap | gap",
-            id="spares-others-too",
-        ),
-        pytest.param(
-            authorization("only", rules=[THROUGH]), "bound protection shop/only | bound AuthorizationPolicy shop/only"
-        ),
-        pytest.param(
-            authorization("only", rules=[THROUGH, CLIENT]), "gap | bound AuthorizationPolicy shop/only", id="allow-two"
-        ),
-    ],
-)
-def test_who_comes_past_the_waypoint_may_be_refused(closing: Obj, expected: str) -> None:
-    found = outcome(BEHIND, service(), pod(mode="ambient"), waypoint(), TARGETED, closing)
-    assert found == f"bound waypoint shop/waypoint | {expected}"
-
-
-def test_protection_closes_the_straight_way_of_ambient_clients_too() -> None:
-    protect = authorization("protect", action="DENY", rules=[PAST])
-    cart = {**service("headless"), "spec": {"selector": {"app": "reviews"}, "clusterIP": "None"}}
-    objects = (BEHIND, service(), cart, pod(mode="ambient"), waypoint(), twin())
-    assert outcome(*objects) == same("gap")
-    assert "headless" in rows(*objects)[0].reason
-    assert brief(rows(*objects, protect))["ambient"] == "bound protection shop/protect, waypoint shop/waypoint"
-
-
-def test_nothing_is_refused_where_there_is_no_proxy() -> None:
-    found = outcome(BEHIND, service(), pod(), waypoint(), TARGETED, peer("STRICT"))
-    assert found == PASSED_BY
-
-
-# -- policies by the client's identity, behind a waypoint ----------------------------------------------------------
-
-ADMITTED = authorization("admit", rules=[THROUGH], selector=app())
-BY_ZTUNNEL = "bound ztunnel | bound ztunnel"
-
-
-@pytest.mark.parametrize(
-    ("policy", "others", "ambient"),
-    [
-        pytest.param(authorization(action="DENY", rules=[CLIENT]), [], "gap", id="deny"),
-        pytest.param(authorization(action="DENY", rules=[PORTS]), [], "bound ztunnel", id="deny-by-port"),
-        pytest.param(authorization(action="DENY", rules=[PORTS, CLIENT]), [], "gap", id="deny-one-of-two"),
-        pytest.param(authorization(action="DENY", rules=[ANY_CLIENT]), [], "bound ztunnel", id="deny-anybody"),
-        pytest.param(authorization(action="DENY", rules=[PAST]), [], "bound ztunnel", id="protection"),
-        pytest.param(
-            authorization(action="DENY", rules=[{"from": [{"source": {"notNamespaces": ["bank"]}}]}]),
-            [],
-            "bound ztunnel (denies all that come by the waypoint)",
-            id="deny-hits-the-waypoint",
-        ),
-        pytest.param(
-            authorization(
-                action="DENY", rules=[{"from": [{"source": {"notPrincipals": ["*/sa/a", "*/sa/waypoint"]}}]}]
-            ),
-            [],
-            "gap",
-            id="deny-spares-the-waypoint",
-        ),
-        pytest.param(
-            authorization(action="DENY", rules=[CLIENT]), [twin()], "bound waypoint shop/waypoint", id="deny-with-twin"
-        ),
-        pytest.param(
-            authorization(rules=[CLIENT]), [], "bound ztunnel (denies all that come by the waypoint)", id="allow"
-        ),
-        pytest.param(authorization(rules=[ANY_CLIENT]), [], "bound ztunnel", id="allow-anybody"),
-        pytest.param(authorization(rules=[CLIENT]), [ADMITTED], "gap", id="allow-and-waypoint-admitted"),
-        pytest.param(authorization(rules=[PORTS]), [ADMITTED], "gap", id="ports-and-waypoint-admitted"),
-        pytest.param(
-            authorization(rules=[CLIENT]),
-            [ADMITTED, twin(action="ALLOW")],
-            "bound waypoint shop/waypoint",
-            id="allow-twin",
-        ),
-        pytest.param(
-            authorization(rules=[{"from": [{"source": {"namespaces": ["shop"]}}]}]), [], "gap", id="same-namespace"
-        ),
-        pytest.param(
-            authorization(action="DENY", rules=[{"from": [{"source": {"ipBlocks": ["10.0.0.0/8"]}}]}]),
-            [],
-            "unknown",
-            id="addresses",
-        ),
-    ],
-)
-def test_ztunnel_sees_the_waypoint_not_its_clients(policy: Obj, others: list[Obj], ambient: str) -> None:
-    found = outcome(BEHIND, service(), pod(mode="ambient"), waypoint(), policy, others)
-    assert found == f"{ambient} | {BY_ZTUNNEL}"
-
-
-def test_a_sidecar_behind_a_waypoint_sees_it_too() -> None:
-    policy = authorization(action="DENY", rules=[{**CLIENT, **PATHS}])
-    home = space("shop", {**SIDECAR, **USES})
-    objects = (home, service(), pod(mode="sidecar"), waypoint(), policy)
-    assert outcome(*objects) == "gap | bound sidecar | bound sidecar"
-    assert outcome(*objects, twin()) == "bound waypoint shop/waypoint | bound sidecar | bound sidecar"
-
-
-# -- what moves make of policies -----------------------------------------------------------------------------------
-
-
-def test_a_policy_and_its_twin_are_one() -> None:
-    deny = narrowed(authorization(action="DENY", rules=[PATHS]), None)
-    still = pod(mode="sidecar", labels={TLS_MODE_LABEL: TLS_MODE})
-    objects = (BEHIND, service(), waypoint(), deny, twin())
-    assert outcome(*objects, still) == "bound sidecar, waypoint shop/waypoint | bound sidecar | bound sidecar"
-    assert outcome(*objects, pod(mode="ambient")) == PASSED_BY
-    assert outcome(*objects[:-1], pod(mode="ambient")) == same("gap")
-
-
-def test_a_narrowed_policy_without_a_twin_tells_that_nobody_carries_it_out() -> None:
-    deny = narrowed(authorization(action="DENY", rules=[PATHS], selector=app()), app())
-    found = rows(SHOP, service(), pod(mode="ambient"), pod("cart", mode="ambient"), deny)
-    assert brief(found) == dict.fromkeys(("ambient", "sidecar", "outside"), "gap")
-    assert "narrowed" in found[0].reason
-
-
-def test_a_twin_has_to_stand_before_every_service_of_its_pods() -> None:
-    cart = service("other")
-    cart["spec"]["selector"] = {"app": "reviews"}
-    objects = (BEHIND, service(), cart, pod(mode="ambient"), waypoint())
-    assert outcome(*objects, twin()) == same("gap")
-    assert "has nothing of it for Service shop/other" in rows(*objects, twin())[0].reason
-    assert outcome(*objects, twin(targetRefs=TO_WAYPOINT)) == PASSED_BY
-    assert outcome(*objects, twin(), twin(name="b", targetRefs=[{"kind": "Service", "name": "other"}])) == PASSED_BY
-
-
-def test_what_admits_or_protects_stands_for_no_policy() -> None:
-    helper = twin(role="admission", action="ALLOW", rules=[THROUGH], selector=app(), targetRefs=None)
-    protect = twin(role="protection", name="protect", rules=[PAST], selector=app(), targetRefs=None)
-    objects = (BEHIND, service(), pod(mode="ambient"), waypoint())
-    assert account(view(*objects, helper, protect)) == []
-    protected = "bound protection shop/protect"
-    assert outcome(*objects, twin(), protect) == f"bound waypoint shop/waypoint | {protected} | {protected}"
-
-
-def test_back_to_sidecars_a_copy_by_selector_stands_for_the_waypoints() -> None:
-    copy = twin(name="copy", targetRefs=None, selector={"matchLabels": {"app": "reviews", TLS_MODE_LABEL: TLS_MODE}})
-    objects = (BEHIND, service(), waypoint(), TARGETED, copy)
-    assert outcome(*objects, pod(mode="ambient")) == PASSED_BY
-    new = pod(mode="sidecar", labels={TLS_MODE_LABEL: TLS_MODE})
-    assert outcome(*objects, new) == "bound sidecar, waypoint shop/waypoint | bound sidecar | bound sidecar"
 
 
 # -- workloads addressed by their pods, gateways, ServiceEntries, mTLS -----------------------------------------------
