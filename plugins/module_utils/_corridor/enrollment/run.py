@@ -132,7 +132,7 @@ class Row:
         if self.workloads:
             return [one.ref for one in self.workloads]
         told = "label" if self.kind == "whole" else self.kind
-        return [f"{told} {work.name}" for work in self.works]
+        return [f"{told} {work.name}{', back' if work.back else ''}" for work in self.works]
 
 
 def rows(works: Sequence[Work], batch: int) -> list[Row]:

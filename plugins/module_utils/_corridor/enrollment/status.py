@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._checks.policy.account import account
 from ..._checks.policy.view import View
 from ..._checks.snapshot import Obj, name_of
 from ..._desired.enrollment.model import plane_of
@@ -41,7 +42,10 @@ def status(run: EnrollmentRun) -> dict[str, Any]:
         for obj, move in zip(chosen, moves(survey, intent, chosen), strict=True):
             works.append(find_work(run, survey, view, obj, move, records.get(move.namespace)))
     left = rows(works, intent.batch)
-    found = enforcement(view, works) if works else Enforcement([], [], [])
+    found = enforcement(view, works)
+    if not any(work.pending for work in works):
+        now = account(view, names)
+        found = Enforcement(now, now, [])
     answer = result(run, survey, works, changed=False, done=(), left=left, enforcement=found)
     by_name = {work.name: work for work in works}
     answer["namespaces"] = {

@@ -52,11 +52,14 @@ def walk_enrollment(module: AnsibleModule) -> dict[str, Any]:
     found = _find(run)
     if not any(work.pending for work in found.works):
         return _nothing(run, found)
+    # Judged first: where there is no mesh, there is no place for a Lease either.
+    enforcement = _judged(run, found)
     with MeshLock(run.client, intent.istio_namespace, patience=run.patience, run_id=run.run_id) as lock:
         if lock.waited:
             run.notes.append("another run was at work on this mesh, so this one planned anew")
             found = _find(run)
-        return _carried(run, found)
+            enforcement = _judged(run, found)
+        return _carried(run, found, enforcement)
 
 
 class _Found:
@@ -134,9 +137,8 @@ def _nothing(run: EnrollmentRun, found: _Found) -> dict[str, Any]:
     return result(run, found.survey, found.works, changed=False, done=(), left=(), enforcement=Enforcement([], [], []))
 
 
-def _carried(run: EnrollmentRun, found: _Found) -> dict[str, Any]:
+def _carried(run: EnrollmentRun, found: _Found, enforcement: Enforcement) -> dict[str, Any]:
     """Carry out one batch, or all of them."""
-    enforcement = _judged(run, found)
     due = found.rows if not run.intent.batch else found.rows[:1]
     left = found.rows[len(due) :]
     # The time of a call grows with the workloads that it restarts.
