@@ -69,6 +69,7 @@ class _Probe:
         self.client = client
         self.survey = survey
         self.move = move
+        self.where = f"Namespace {move.namespace}"
         hooks = tuple(survey.scene.all(MUTATING))
         self.hooks = mesh.injectors(Snapshot.of([Source("mutating_webhooks", hooks)]))
         self.labels = dict(survey.scene.namespaces.get(move.namespace) or {})
@@ -81,37 +82,31 @@ class _Probe:
             (one.ref, one, template) for one in workloads if (template := self._template(one)) is not None
         ]
         if not workloads:
-            asked = [(f"Namespace {self.move.namespace}", None, _MODEL)]
+            asked = [(self.where, None, _MODEL)]
         found: list[Blocker] = []
-        pods = []
+        tried = []
         for where, one, template in asked[:_MOST]:
-            pod = self._pod(template)
-            if pod is None:
-                found.append(self._not_reached(where, template))
-            else:
-                pods.append((where, one, pod))
+            if self.hooks and (told := self._never_reached(template)):
+                found.append(blocked("not-injected", self.move.namespace, where, told))
+            elif (pod := self._pod(template)) is not None:
+                tried.append((where, one, pod))
         # Where the injector does not answer, once is enough: each asking waits for it.
-        answers = [self._ask(pod) for _where, _one, pod in pods[:1]]
-        if answers and not answers[0].silent:
-            answers += self.client.many(lambda each: self._ask(each[2]), pods[1:])
+        answers = [self._ask(pod) for _where, _one, pod in tried[:1]]
+        if answers and answers[0].silent:
+            return [*found, blocked("injector-failed", self.move.namespace, self.where, answers[0].message)]
+        answers += self.client.many(lambda each: self._ask(each[2]), tried[1:])
         fitted: list[Fitted] = []
-        native = True
-        for (where, one, pod), answer in zip(pods, answers, strict=not answers or not answers[0].silent):
+        for (where, one, pod), answer in zip(tried, answers, strict=True):
             if answer.unread:
                 self._unread(answer.unread)
-            elif answer.id == "quota" and one is None:
-                continue
-            elif answer.id:
-                obj = f"Namespace {self.move.namespace}" if answer.silent else where
-                found.append(blocked(answer.id, self.move.namespace, obj, answer.message))
+            elif answer.id and (answer.id != "quota" or one is not None):
+                found.append(blocked(answer.id, self.move.namespace, where, answer.message))
             elif answer.pod is not None and not _has_proxy(answer.pod):
                 message = "a pod of it, made by a dry run, gets no proxy"
                 found.append(blocked("not-injected", self.move.namespace, where, message))
-            elif answer.pod is not None:
-                native = native and _is_native(answer.pod)
-                if one is not None:
-                    fitted.append(Fitted(one, pod, answer.pod))
-        if not native:
+            elif answer.pod is not None and one is not None:
+                fitted.append(Fitted(one, pod, answer.pod))
+        if any(answer.pod is not None and not _is_native(answer.pod) for answer in answers):
             found += self._never_ending()
         return [*found, *no_room(self.survey, self.move.namespace, fitted)]
 
@@ -136,24 +131,23 @@ class _Probe:
                 return template
         return None
 
-    def _pod(self, template: Obj) -> dict[str, Any] | None:
-        """The pod to try, with labels by which the injector answers; None when none will once the move is made.
+    def _never_reached(self, template: Obj) -> str:
+        """Why no webhook will answer for these pods once the namespace is labelled as it shall be; "" if one will."""
+        later, wanted = naming.injecting(self.hooks, self.then, labels_of(template)), self.move.expects.revision
+        if later and (not wanted or wanted in later):
+            return ""
+        told = f"only {', '.join(sorted(later))}" if later else "none"
+        return f"of the webhooks that inject, {told} would answer for its pods, not that of revision {wanted}"
 
-        As the namespace is not labelled yet, the pod has to ask itself. One that another revision injects now is tried
-        with that: its answer differs in little.
-        """
-        labels = dict(labels_of(template))
-        wanted = self.move.expects.revision
-        if self.hooks:
-            later = naming.injecting(self.hooks, self.then, labels)
-            if not later or (wanted and wanted not in later):
-                return None
-        asking = self.move.goal.revision or (self.move.now.revision if self.move.now.mode == "sidecar" else DEFAULT)
-        tries: list[dict[str, str]] = [{}, {INJECT_LABEL: "true"}, {REVISION_LABEL: asking}]
-        answered = [naming.injecting(self.hooks, self.labels, {**labels, **more}) for more in tries]
-        best = next((more for more, who in zip(tries, answered, strict=True) if who == {wanted}), None)
-        if best is None:
-            best = next((more for more, who in zip(tries, answered, strict=True) if who), {})
+    def _pod(self, template: Obj) -> dict[str, Any] | None:
+        """The pod to try, with labels by which the injector answers; None where it cannot before the move is made."""
+        labels = self._asking(dict(labels_of(template)))
+        if labels is None:
+            self._unread(
+                f"No webhook that injects answers in {self.where} by the labels that it has now. So it is not known "
+                "whether pods would be injected there."
+            )
+            return None
         annotations = {key: value for key, value in annotations_of(template).items() if key != RESTART_ANNOTATION}
         return {
             "apiVersion": "v1",
@@ -161,27 +155,36 @@ class _Probe:
             "metadata": {
                 "generateName": "meshwright-probe-",
                 "namespace": self.move.namespace,
-                "labels": {**labels, **best},
+                "labels": labels,
                 "annotations": annotations,
             },
             "spec": template["spec"],
         }
 
-    def _not_reached(self, where: str, template: Obj) -> Blocker:
-        later = naming.injecting(self.hooks, self.then, labels_of(template))
-        revision = self.move.expects.revision
-        told = f"only {', '.join(sorted(later))}" if later else "none"
-        message = f"of the webhooks that inject, {told} would answer for its pods, not that of revision {revision}"
-        return blocked("not-injected", self.move.namespace, where, message)
+    def _asking(self, labels: dict[str, str]) -> dict[str, str] | None:
+        """As the namespace is not labelled yet, the pod has to ask itself.
+
+        One that another revision injects now is tried with that: its answer differs in little.
+        """
+        name = self.move.goal.revision or (self.move.now.revision if self.move.now.mode == "sidecar" else DEFAULT)
+        itself = {**labels, INJECT_LABEL: "true"}
+        tries = [labels, itself, {**labels, REVISION_LABEL: name}]
+        if not self.hooks:
+            # They could not be read.
+            return labels if self.move.now.mode == "sidecar" else tries[2] if name != DEFAULT else itself
+        answered = [naming.injecting(self.hooks, self.labels, each) for each in tries]
+        for wanted in ({self.move.expects.revision}, None):
+            for each, who in zip(tries, answered, strict=True):
+                if who == wanted or (wanted is None and who):
+                    return each
+        return None
 
     def _ask(self, pod: Mapping[str, Any]) -> Answer:
         try:
             return Answer(pod=self.client.create(pod, dry_run=True))
         except Unauthorized:
             raise
-        except Forbidden as error:
-            return Answer(unread=f"{error.message} So it is not known whether pods would be injected.")
-        except NotFound as error:
+        except (Forbidden, NotFound) as error:
             return Answer(unread=f"{error.message} So it is not known whether pods would be injected.")
         except ApiError as error:
             answer = refusal(error, self.move.goal.pod_security)

@@ -205,6 +205,26 @@ def test_whom_no_injector_will_answer_is_told_without_asking() -> None:
     assert server.asked == []
 
 
+def test_where_no_injector_can_answer_yet_nothing_is_known() -> None:
+    server, seen = Server(), survey(deployment(), labels={INJECTION: "disabled"})
+    assert asked(server, seen) == [] and server.asked == []
+    assert "No webhook that injects answers in Namespace shop" in seen.unread[0]
+
+
+@pytest.mark.parametrize(
+    ("now", "goal", "labels"),
+    [
+        ({}, Goal("sidecar"), {INJECT: "true"}),
+        ({}, Goal("sidecar", "1-31"), {REVISION: "1-31"}),
+        ({INJECTION: "enabled"}, Goal("sidecar"), {}),
+    ],
+)
+def test_webhooks_that_could_not_be_read_may_answer_all_the_same(now: Obj, goal: Goal, labels: Obj) -> None:
+    server = Server()
+    assert asked(server, survey(deployment(), labels=now, hooks=[]), goal, "") == []
+    assert server.asked[0]["metadata"]["labels"] == {"app": "web", **labels}
+
+
 def test_those_that_injectors_leave_out_are_not_asked() -> None:
     server = Server()
     kept_out, on_host = deployment("out", labels={INJECT: "false"}), deployment("host", hostNetwork=True)
