@@ -291,13 +291,16 @@ def _enrollment_task() -> dict[str, Any]:
     for name in documented("mesh_enrollment"):
         if name not in _OF_THE_ROLE:
             arguments[name] = f"{{{{ {forth if name in _THERE else ''}data_plane_now.{name} | default(omit) }}}}"
+    accepted = "data_plane_now.accept_blockers | default([], true) + data_plane_coming | default([])"
+    arguments["accept_blockers"] = f"{{{{ ({accepted}) | default(omit, true) }}}}"
     return {
         "name": "Wave {{ data_plane_now.name ~ ', ' ~ data_plane_doing }}",
         "meshwright.istio.mesh_enrollment": arguments,
         "register": "data_plane_enrollment",
         "check_mode": "{{ data_plane_preview | default(false) or ansible_check_mode }}",
         "changed_when": _CHANGED.format(register="data_plane_enrollment"),
-        "failed_when": "data_plane_enrollment is failed and not (data_plane_tolerant | default(false))",
+        "failed_when": "data_plane_enrollment is failed and not (data_plane_tolerant | default(false) "
+        "and data_plane_enrollment.blockers | default([]) | length == 0)",
     }
 
 
