@@ -76,6 +76,21 @@ def enforcement(view: View, works: Sequence[Work]) -> Enforcement:
     return Enforcement(before, after, felt)
 
 
+def observed(run: EnrollmentRun, view: View, works: Sequence[Work], foretold: Enforcement) -> Enforcement:
+    """What is really so after the writes; a gap that nobody foretold or accepted is a warning."""
+    if not foretold.before:
+        return foretold
+    spaces = {work.name for work in works}
+    after = account(view, spaces)
+    lost = opened(foretold.before, after, workloads(view, spaces))
+    known = {(row.policy, row.workload, row.client) for row in foretold.opened}
+    for row in lost:
+        expected = (row.policy, row.workload, row.client) in known or accepted(row, run.intent.accept_gaps)
+        if row.present and row.verdict == "gap" and not expected:
+            run.warnings.append(f"After this batch nobody carries out {row.told}.")
+    return Enforcement(foretold.before, after, lost)
+
+
 def _states(scene: Scene, works: Sequence[Work]) -> Iterable[Scene]:
     """The scene once all is prepared, once all is restarted, and once all is finished."""
     forecast = Forecast(scene)

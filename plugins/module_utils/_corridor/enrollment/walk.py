@@ -27,7 +27,7 @@ from .carrying import carry_out
 from .choosing import choose
 from .finding import find_way_back, find_work, moves
 from .foretelling import foretell
-from .judging import Enforcement, judge
+from .judging import Enforcement, judge, observed
 from .reading import read
 from .record import Record, new_run, read_records
 from .result import captured, resources, result
@@ -38,6 +38,8 @@ from .survey import Survey
 
 # What reading, planning and writing may take beside the time to wait, and each restarted workload's own.
 _WORK_TIME = 300
+# Of so many namespaces the result tells what was really found after the writes; of more, what was foretold.
+_SEEN_AGAIN = 20
 
 
 def walk_enrollment(module: AnsibleModule) -> dict[str, Any]:
@@ -163,7 +165,12 @@ def _carried(run: EnrollmentRun, found: _Found, enforcement: Enforcement) -> dic
         error.hint = f"{error.hint} Run it again to go on, or give back what was by state: returned.".strip()
         raise
     seen = _seen_again(run, found)
+    if seen is not found.survey:
+        enforcement = observed(run, View(seen.scene), found.works, enforcement)
     answer = result(run, seen, found.works, changed=True, done=done, left=left, enforcement=enforcement)
+    if run.restarted and any(row.workloads for row in left):
+        # The next call restarts more: its pause is this one's to make.
+        run.client.deadline.sleep(run.intent.pause)
     if counted or _counted_before(found):
         answer["resources"] = resources(run, seen.scene, found.works)
     return answer
@@ -177,7 +184,7 @@ def _counted_before(found: _Found) -> bool:
 def _seen_again(run: EnrollmentRun, found: _Found) -> Survey:
     """The scene's pods and namespaces as they are now, for what the result says of them."""
     names = [work.name for work in found.works]
-    if len(names) > 20:
+    if len(names) > _SEEN_AGAIN:
         return found.survey
     live = run.client.many(lambda name: run.client.get(kinds.NAMESPACE, name), names)
     for work, obj in zip(found.works, live, strict=True):
