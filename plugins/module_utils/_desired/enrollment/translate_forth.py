@@ -33,6 +33,7 @@ from .translate_model import (
     with_rules,
 )
 from .translate_notes import notes
+from .translate_past import past
 from .translate_policies import (
     PLUGINS,
     Policy,
@@ -95,6 +96,8 @@ class Forth:
         judging = [one for one in judging if not is_dry_run(one.obj) and action(one.obj) != "AUDIT"]
         if self.protect:
             draft.protection += beside.protections(judging)
+        staying = [one for one in (*self.known.own, *self.known.mesh) if one.allows and not one.proxies]
+        past(draft, self.view, judging, staying, protect=self.protect)
         self._left_over()
         notes(draft, self.view, carried, judging, protect=self.protect)
         return draft

@@ -458,6 +458,40 @@ def test_protection() -> None:
     assert named(whole.protection) == {"AuthorizationPolicy/all-protect-waypoint": {"action": "DENY", "rules": rules}}
 
 
+ROUTE = {
+    "parentRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public", "namespace": "edge"}],
+    "rules": [{"backendRefs": [{"name": "reviews", "port": 80}]}],
+}
+EDGE = [
+    obj("gateway.networking.k8s.io/v1", "Gateway", "public", "edge", {"gatewayClassName": "istio"}),
+    obj("gateway.networking.k8s.io/v1", "HTTPRoute", "reviews", "shop", ROUTE),
+]
+NOTHING = authorization("nothing", "istio-system", rules=[])
+
+
+@pytest.mark.parametrize(
+    ("objects", "protect", "said"),
+    [
+        pytest.param([HTTP], False, "", id="ztunnel-lets-it-in"),
+        pytest.param([HTTP], True, "only what comes by the waypoint is let in", id="protected"),
+        pytest.param([HTTP, NOTHING], False, "AuthorizationPolicy istio-system/nothing stays there", id="nothing"),
+        pytest.param(
+            [HTTP, NOTHING, authorization("edge", rules=[{"from": [{"source": {"namespaces": ["edge"]}}]}])],
+            False,
+            "",
+            id="admitted",
+        ),
+        pytest.param([authorization("front", rules=[{**PATHS, **CLIENT}]), NOTHING], False, "", id="not-admitted-now"),
+    ],
+)
+def test_gateways_come_past_the_waypoint(objects: list[Obj], protect: bool, said: str) -> None:
+    done = forth(*shop(*objects, *EDGE), protect=protect)
+    assert said in refusals(done) and bool(done.impossible) == bool(said)
+    labelled = shop(*objects, *EDGE)
+    labelled[-len(objects) - len(EDGE) - 1]["metadata"]["labels"] = {"istio.io/ingress-use-waypoint": "true"}
+    assert not forth(*labelled, protect=protect).impossible
+
+
 # -- again ---------------------------------------------------------------------------------------------------------
 
 MIXED = [
