@@ -19,9 +19,9 @@ from types import ModuleType
 
 from . import place
 from .method import measure
-from .parts import mesh, policy
+from .parts import enrollment, mesh, policy
 
-PARTS: dict[str, ModuleType] = {"mesh": mesh, "policy": policy}
+PARTS: dict[str, ModuleType] = {"mesh": mesh, "policy": policy, "enrollment": enrollment}
 
 
 def machine() -> dict[str, str | int | None]:
