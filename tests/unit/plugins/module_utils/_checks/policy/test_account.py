@@ -71,6 +71,9 @@ WASM, WASM_KIND = "extensions.istio.io/v1alpha1", "WasmPlugin"
             same("bound ztunnel (denies everyone on its ports)"),
             id="l7-deny-with-port",
         ),
+        pytest.param(
+            "ambient", authorization(action="DENY", rules=[BOTH, PATHS]), same("gap"), id="l7-deny-port-or-not"
+        ),
         pytest.param("ambient", authorization(action="DENY", rules=[PATHS, PORTS]), same("gap"), id="l7-deny-mixed"),
         pytest.param(
             "ambient", authorization(rules=[PATHS]), same("bound ztunnel (denies everyone)"), id="l7-allow-denies-all"

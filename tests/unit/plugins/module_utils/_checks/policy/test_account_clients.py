@@ -37,6 +37,8 @@ from .policies import (
     waypoint,
 )
 
+PASSING = {"notPrincipals": ["cluster.local/ns/shop/sa/waypoint"]}
+
 # -- who is refused, since he comes past the waypoint --------------------------------------------------------------
 
 
@@ -63,6 +65,16 @@ from .policies import (
         ),
         pytest.param(
             authorization("protect", action="DENY", rules=[{**PAST, **PATHS}]), "gap | gap", id="protection-of-http"
+        ),
+        pytest.param(
+            authorization("protect", action="DENY", rules=[PAST, PATHS]), "gap | gap", id="protection-beside-http"
+        ),
+        pytest.param(
+            authorization(
+                "protect", action="DENY", rules=[{"from": [{"source": {**PASSING, "namespaces": ["bank"]}}]}]
+            ),
+            "gap | gap",
+            id="of-some-namespaces-only",
         ),
         pytest.param(
             authorization(
@@ -127,6 +139,12 @@ BY_ZTUNNEL = "bound ztunnel | bound ztunnel"
             [],
             "gap",
             id="deny-spares-the-waypoint",
+        ),
+        pytest.param(
+            authorization(action="DENY", rules=[{"from": [*PAST["from"], *CLIENT["from"]]}]),
+            [],
+            "gap",
+            id="deny-two-sources",
         ),
         pytest.param(
             authorization(action="DENY", rules=[CLIENT]), [twin()], "bound waypoint shop/waypoint", id="deny-with-twin"
