@@ -27,11 +27,10 @@ from ..._checks.policy.scene import (
 )
 from ..._checks.policy.view import View, action, target_kind, targets
 from ..._checks.skew import workload_of
-from ..._checks.snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of, ref
-from .model import NARROWED_ANNOTATION
+from ..._checks.snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
 from .translate_model import (
-    RULES_ANNOTATION,
     Draft,
+    is_changed,
     made,
     named,
     origin_of,
@@ -256,7 +255,7 @@ class Back:
     def _stays(self, obj: Obj) -> None:
         """What an earlier move changed in place becomes as it was; what was written for waypoints only cannot stay."""
         draft = self.made
-        if annotations_of(obj).keys() & {NARROWED_ANNOTATION, RULES_ANNOTATION}:
+        if is_changed(obj):
             draft.last_edit.append((obj, widen(obj), "as it was before it was made for a waypoint"))
             return
         for waypoint in sorted({str(self.view.scene.waypoint_of(one)) for one in self.led.values()}):

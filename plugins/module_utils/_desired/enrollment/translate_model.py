@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, Literal
 
 from ..._checks.policy.scene import Waypoint
@@ -93,6 +92,11 @@ def widen(obj: Obj) -> dict[str, Any]:
     return found
 
 
+def is_changed(obj: Obj) -> bool:
+    """Whether a move has changed it in place."""
+    return not annotations_of(obj).keys().isdisjoint((NARROWED_ANNOTATION, RULES_ANNOTATION))
+
+
 def with_rules(obj: Obj, rules: list[Any]) -> dict[str, Any]:
     """A policy with other rules, which keeps those it had at first in an annotation."""
     found = own(obj)
@@ -115,10 +119,16 @@ def plain(obj: Obj) -> dict[str, Any]:
 
 def own(obj: Obj) -> dict[str, Any]:
     """A copy that may be changed, without what only the server writes."""
-    found: dict[str, Any] = deepcopy(dict(obj))
-    found.pop("status", None)
+    found: dict[str, Any] = _copy({key: value for key, value in obj.items() if key != "status"})
     found.get("metadata", {}).pop("managedFields", None)
     return found
+
+
+def _copy(value: Any) -> Any:
+    """Of what JSON can say; several times as fast as deepcopy, and there may be thousands."""
+    if isinstance(value, Mapping):
+        return {key: _copy(one) for key, one in value.items()}
+    return [_copy(one) for one in value] if isinstance(value, list) else value
 
 
 def _note(obj: dict[str, Any], annotation: str, value: str) -> None:
@@ -151,7 +161,7 @@ def made(source: Obj, role: Role, namespace: str, name: str, spec: Mapping[str, 
         "apiVersion": source["apiVersion"],
         "kind": source["kind"],
         "metadata": meta,
-        "spec": deepcopy(dict(spec)),
+        "spec": _copy(spec),
     }
 
 

@@ -25,7 +25,7 @@ from ..._checks.policy.scene import (
 )
 from ..._checks.policy.view import View, action, selector, targets
 from ..._checks.snapshot import Obj, dig, name_of, namespace_of
-from .translate_model import Draft, is_dry_run, origin_of, role_of, widen
+from .translate_model import Draft, is_changed, is_dry_run, origin_of, role_of, widen
 from .translate_rules import for_proxies
 from .translate_targets import Reach, reach
 
@@ -74,7 +74,7 @@ class Policies:
     left_over: list[Obj] = field(default_factory=list)
 
 
-def policies(view: View, namespace: str, waypoint: Waypoint) -> Policies:
+def policies(view: View, namespace: str, waypoint: Waypoint, *, for_proxies_only: bool = False) -> Policies:
     """Those by selector, less those for gateways only. `left_over`: copies for sidecars, with their originals there."""
     found = Policies()
     for obj in of_namespace(view, namespace):
@@ -84,12 +84,12 @@ def policies(view: View, namespace: str, waypoint: Waypoint) -> Policies:
         elif role and role != "sidecar":
             found.earlier.append(obj)
         elif not targets(obj):
-            one = _policy(view, obj, namespace, waypoint)
+            one = _policy(view, obj, namespace, waypoint, for_proxies_only)
             if one is not None:
                 found.own.append(one)
     for obj in of_namespace(view, view.scene.root):
         if not targets(obj) and not role_of(obj):
-            one = _policy(view, obj, namespace, waypoint)
+            one = _policy(view, obj, namespace, waypoint, for_proxies_only)
             # With no pod in scope it is about nothing that moves.
             if one is not None and one.reach.pods:
                 found.mesh.append(one)
@@ -168,16 +168,18 @@ def about_left_out(one: Policy, draft: Draft, *, whole: bool) -> bool:
     return not reach_.wider and not away
 
 
-def _policy(view: View, live: Obj, namespace: str, waypoint: Waypoint) -> Policy | None:
-    obj = widen(live)
+def _policy(view: View, live: Obj, namespace: str, waypoint: Waypoint, for_proxies_only: bool) -> Policy | None:
+    obj = widen(live) if is_changed(live) else live
     kind = kind_of(obj)
     if kind == TELEMETRY and (not selector(obj) or namespace_of(obj) == view.scene.root):
         # Waypoints take the namespace's and the mesh's.
         return None
+    proxies = for_proxies(obj) if kind == AUTHORIZATION else [str(obj["kind"])]
+    if for_proxies_only and not proxies:
+        return None
     found = reach(view, namespace, selector(obj), waypoint)
     if found.gateways and not found.pods:
         return None
-    proxies = for_proxies(obj) if kind == AUTHORIZATION else [str(obj["kind"])]
     return Policy(live, obj, found, tuple(proxies))
 
 

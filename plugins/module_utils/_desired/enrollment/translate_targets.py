@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,10 +118,21 @@ def gateway_ref(waypoint: Waypoint) -> Any:
     return {"group": GATEWAY_GROUP, "kind": "Gateway", "name": waypoint.name}
 
 
-def pods_behind(view: View, service: Obj) -> list[Obj]:
+def pods_behind(view: View, service: Obj) -> Sequence[Obj]:
     """The workloads' pods that a Service leads to."""
-    found = view.scene.selected(namespace_of(service), dict(dig(service, "spec", "selector") or {}))
-    return [pod for pod in found if view.scene.enrolled(pod) != "gateway"]
+    known = view.once(_Behind).pods
+    found = known.get(id(service))
+    if found is None:
+        chosen = view.scene.selected(namespace_of(service), dict(dig(service, "spec", "selector") or {}))
+        found = known[id(service)] = [pod for pod in chosen if view.scene.enrolled(pod) != "gateway"]
+    return found
+
+
+class _Behind:
+    """Of one view: pods by the identity of the Service that leads to them."""
+
+    def __init__(self, _view: View) -> None:
+        self.pods: dict[int, list[Obj]] = {}
 
 
 def serves_others(view: View, waypoint: Waypoint) -> bool:
@@ -154,7 +165,8 @@ def _own(view: View, namespace: str, waypoint: Waypoint) -> bool:
 
 def is_of_waypoint(view: View, pod: Obj) -> bool:
     """Whether a pod is a waypoint's own."""
-    gateway = view.scene.get(GATEWAY, namespace_of(pod), str(labels_of(pod).get(GATEWAY_NAME, "")))
+    name = labels_of(pod).get(GATEWAY_NAME)
+    gateway = view.scene.get(GATEWAY, namespace_of(pod), name) if name else None
     return gateway is not None and view.scene.is_waypoint(gateway)
 
 

@@ -21,10 +21,8 @@ _WAY_OUT = "Give `waypoint`, and the policy is translated; or use ports, princip
 def without(view: View, namespace: str) -> Draft:
     """Nothing is written: what ztunnel carries out stays as it is."""
     draft = Draft(namespace)
-    known = policies(view, namespace, Waypoint(namespace, ""))
+    known = policies(view, namespace, Waypoint(namespace, ""), for_proxies_only=True)
     for one in (*known.own, *known.mesh):
-        if not one.proxies:
-            continue
         effect = _effect(one)
         if effect:
             draft.block(one.live, f"{effect} ({some(list(one.proxies))})", _WAY_OUT)
