@@ -12,6 +12,7 @@ from typing import Any
 Obj = dict[str, Any]
 APP = "web"
 REPLICAS = 4
+SELECTOR = "bench=populated"
 _LABELS = {"app": APP}
 
 
@@ -21,7 +22,10 @@ def names(count: int) -> list[str]:
 
 def objects(count: int) -> list[Obj]:
     """`count` namespaces with an application each: Deployment, Service, disruption budget, and two policies."""
-    spaces: list[Obj] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names(count)]
+    labels = dict([SELECTOR.split("=")])
+    spaces: list[Obj] = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}} for name in names(count)
+    ]
     return [*spaces, *(each for name in names(count) for each in _application(name))]
 
 
