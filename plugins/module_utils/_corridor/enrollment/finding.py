@@ -58,7 +58,7 @@ def find_work(run: EnrollmentRun, survey: Survey, view: View, obj: Obj, move: Mo
         hbone = [one for one in workloads_without_hbone(survey, move.namespace) if not _hindered(one)]
     staying = staying_labels(move.now)
     kept = single.kept_apart(survey, move, intent.excluded, staying) if way.first else []
-    whole = _translation(run, view, move, way, record if continues else None)
+    whole = _translation(run, survey, view, move, way, record if continues else None)
     return Work(
         move=move,
         namespace=obj,
@@ -133,7 +133,9 @@ def _continues(record: Record | None, move: Move) -> bool:
     )
 
 
-def _translation(run: EnrollmentRun, view: View, move: Move, way: Journey, record: Record | None) -> Translation:
+def _translation(
+    run: EnrollmentRun, survey: Survey, view: View, move: Move, way: Journey, record: Record | None
+) -> Translation:
     """What becomes of the namespace's policies, less what is so already."""
     if not run.intent.translate:
         return Translation()
@@ -144,13 +146,14 @@ def _translation(run: EnrollmentRun, view: View, move: Move, way: Journey, recor
     if not moving:
         return Translation()
     waypoint = goal.waypoint if goal.waypoint is not None else now.waypoint
+    pods = survey.pods.get(move.namespace, ())
     if goal.mode == "ambient" and waypoint:
         home, _slash, name = waypoint.rpartition("/")
-        found = to_waypoint(view, move.namespace, Waypoint(home, name), protect=run.intent.protect)
+        found = to_waypoint(view, move.namespace, Waypoint(home, name), protect=run.intent.protect, pods=pods)
     elif goal.mode == "ambient":
         found = without_waypoint(view, move.namespace)
     elif goal.mode == "sidecar" and (now.mode == "ambient" or now.both or record is not None):
-        found = to_sidecars(view, move.namespace)
+        found = to_sidecars(view, move.namespace, pods=pods)
     else:
         return Translation()
     return found

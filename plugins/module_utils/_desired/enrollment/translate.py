@@ -11,6 +11,7 @@ Pure. docs/policy-translation.md shows both ways.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,18 +58,27 @@ class Translation:
 
 
 def to_waypoint(
-    view: View, namespace: str, waypoint: Waypoint, *, protect: bool, trust_domain: str = TRUST_DOMAIN
+    view: View,
+    namespace: str,
+    waypoint: Waypoint,
+    *,
+    protect: bool,
+    trust_domain: str = TRUST_DOMAIN,
+    pods: Sequence[Obj] = (),
 ) -> Translation:
     """From sidecars to ambient with this waypoint, which the namespace's label will name.
 
-    `protect`: refuse whoever does not come by the waypoint, for each workload that it judges HTTP for.
+    `protect`: refuse whoever does not come by the waypoint, for each workload that it judges HTTP for. `pods` are the
+    namespace's whole pods, if they are known: they say which number a port has that a Service names.
     """
-    return _done(Forth(view, namespace, waypoint, protect=protect, trust_domain=trust_domain).draft())
+    return _done(Forth(view, namespace, waypoint, protect=protect, trust_domain=trust_domain, pods=pods).draft())
 
 
-def to_sidecars(view: View, namespace: str, *, trust_domain: str = TRUST_DOMAIN) -> Translation:
+def to_sidecars(
+    view: View, namespace: str, *, trust_domain: str = TRUST_DOMAIN, pods: Sequence[Obj] = ()
+) -> Translation:
     """From ambient, with whichever waypoints the scene's labels name, to sidecars."""
-    return _done(Back(view, namespace, trust_domain=trust_domain).draft())
+    return _done(Back(view, namespace, trust_domain=trust_domain, pods=pods).draft())
 
 
 def without_waypoint(view: View, namespace: str) -> Translation:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -52,8 +52,8 @@ _ALL = "for all of its pods, which have a sidecar now"
 class Back:
     """One namespace's policies, whose Services lose their waypoint in the end."""
 
-    def __init__(self, view: View, namespace: str, *, trust_domain: str) -> None:
-        self.view, self.namespace, self.trust_domain = view, namespace, trust_domain
+    def __init__(self, view: View, namespace: str, *, trust_domain: str, pods: Sequence[Obj] = ()) -> None:
+        self.view, self.namespace, self.trust_domain, self.pods = view, namespace, trust_domain, pods
         self.made = Draft(namespace)
         space = view.scene.get(NAMESPACE, "", namespace)
         self.waypoint: Waypoint | None = view.scene.waypoint_label(space) if space is not None else None
@@ -201,7 +201,7 @@ class Back:
             return
         for name in names:
             service = self.led[name]
-            judged = mapped(rules, ports_behind(service)) if ports else deepcopy(rules)
+            judged = mapped(rules, ports_behind(service, self.pods)) if ports else deepcopy(rules)
             if rules and not judged and action(obj) != "ALLOW":
                 continue
             labels = dict(dig(service, "spec", "selector") or {})

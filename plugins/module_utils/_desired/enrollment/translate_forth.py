@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..._checks.policy.identities import rules_of, spares
 from ..._checks.policy.model import some
 from ..._checks.policy.scene import AUTHORIZATION, REQUEST_AUTHENTICATION, Waypoint
 from ..._checks.policy.view import View, action
-from ..._checks.snapshot import name_of, namespace_of, ref
+from ..._checks.snapshot import Obj, name_of, namespace_of, ref
 from .translate_beside import Beside
 from .translate_model import (
     Draft,
@@ -65,9 +65,18 @@ _LEAVE = "Accepted, it stays as it is; ztunnel takes an ALLOW that it cannot rea
 class Forth:
     """One namespace's policies, once its label names this waypoint."""
 
-    def __init__(self, view: View, namespace: str, waypoint: Waypoint, *, protect: bool, trust_domain: str) -> None:
+    def __init__(
+        self,
+        view: View,
+        namespace: str,
+        waypoint: Waypoint,
+        *,
+        protect: bool,
+        trust_domain: str,
+        pods: Sequence[Obj] = (),
+    ) -> None:
         self.view, self.namespace, self.waypoint, self.protect = view, namespace, waypoint, protect
-        self.trust_domain = trust_domain
+        self.trust_domain, self.pods = trust_domain, pods
         self.client = as_client(view, waypoint)
         self.principal = principal(self.client, trust_domain)
         self.known = policies(view, namespace, waypoint)
@@ -275,7 +284,7 @@ class Forth:
         else:
             alike: dict[str, tuple[list[Any], list[Any]]] = {}
             for service in one.reach.services:
-                judged = mapped(rules, ports_at(service))
+                judged = mapped(rules, ports_at(service, self.pods))
                 key = json.dumps(judged, sort_keys=True)
                 alike.setdefault(key, ([], judged))[0].append(service_ref(service))
             groups = list(alike.values())

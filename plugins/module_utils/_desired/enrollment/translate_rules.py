@@ -20,7 +20,7 @@ from ..._checks.policy.ambient import http_fields
 from ..._checks.policy.identities import admits, rules_of, takes_identity
 from ..._checks.policy.scene import AUTHORIZATION, Waypoint, kind_of
 from ..._checks.policy.view import action
-from ..._checks.snapshot import Obj, dig, name_of, namespace_of
+from ..._checks.snapshot import Obj, dig, labels_of, name_of, namespace_of
 from .translate_model import is_dry_run, narrow, widen, with_rules
 
 # From a port where the rule is to what it is called elsewhere. Raises Unknown.
@@ -197,29 +197,43 @@ def takes_ports(policy: Obj) -> bool:
     ) or any(when.get("key") == _PORT for rule in rules_of(policy) for when in rule.get("when") or ())
 
 
-def ports_at(service: Obj) -> Ports:
-    """From a workload's port to those by which the Service leads there."""
+def ports_at(service: Obj, pods: Sequence[Obj]) -> Ports:
+    """From a workload's port to those by which the Service leads there. `pods`: whole ones, so far as known."""
 
     def ports(number: str) -> list[str]:
-        return [str(one["port"]) for one in dig(service, "spec", "ports") or () if _target(service, one) == number]
+        given = dig(service, "spec", "ports") or ()
+        return [str(one["port"]) for one in given if _target(service, one, pods) == number]
 
     return ports
 
 
-def ports_behind(service: Obj) -> Ports:
+def ports_behind(service: Obj, pods: Sequence[Obj]) -> Ports:
     """From a Service's port to that of the workload."""
 
     def ports(number: str) -> list[str]:
-        return [_target(service, one) for one in dig(service, "spec", "ports") or () if str(one["port"]) == number]
+        given = dig(service, "spec", "ports") or ()
+        return [_target(service, one, pods) for one in given if str(one["port"]) == number]
 
     return ports
 
 
-def _target(service: Obj, port: Any) -> str:
+def _target(service: Obj, port: Any, pods: Sequence[Obj]) -> str:
     found = str(port.get("targetPort") or port["port"])
-    if not found.isdecimal():
-        raise Unknown(f"Service {name_of(service)} names the port of its pods ({found}), and which one that is differs")
-    return found
+    if found.isdecimal():
+        return found
+    chosen = (dig(service, "spec", "selector") or {}).items()
+    numbers = {
+        str(one["containerPort"])
+        for pod in pods
+        if chosen <= labels_of(pod).items()
+        for container in dig(pod, "spec", "containers") or ()
+        for one in container.get("ports") or ()
+        if one.get("name") == found
+    }
+    if len(numbers) != 1:
+        why = "and they give it different numbers" if numbers else "and its number is not known"
+        raise Unknown(f"Service {name_of(service)} names the port of its pods ({found}), {why}")
+    return numbers.pop()
 
 
 def mapped(rules: Sequence[Any], ports: Ports) -> list[Any]:

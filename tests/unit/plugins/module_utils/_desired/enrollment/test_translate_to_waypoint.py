@@ -154,12 +154,21 @@ def test_services_that_call_the_port_otherwise_get_copies_of_their_own() -> None
     assert found["AuthorizationPolicy/api-waypoint-2"]["rules"][0]["to"][0]["operation"]["ports"] == ["8080"]
 
 
-def test_a_named_target_port_cannot_be_told() -> None:
+def test_a_named_target_port() -> None:
     objects = [space(), *waypoint(), sidecar(), leads("reviews", {"port": 80, "targetPort": "http"})]
     rules = [{"to": [{"operation": {"ports": ["9080"], "paths": ["/x"]}}]}]
-    done = forth(*objects, authorization("api", rules=rules, selector=REVIEWS))
-    assert "names the port of its pods (http)" in refusals(done)
+    objects.append(authorization("api", rules=rules, selector=REVIEWS))
+    done = forth(*objects)
+    assert "names the port of its pods (http), and its number is not known" in refusals(done)
     assert not (done.create or done.edit or done.remove)
+
+    def listens(number: int) -> Obj:
+        spec = {"containers": [{"name": "web", "ports": [{"name": "http", "containerPort": number}]}]}
+        return {**sidecar(), "spec": spec}
+
+    known = forth(*objects, pods=[listens(9080), listens(9080)])
+    assert known.create[0]["spec"]["rules"] == [{"to": [{"operation": {"ports": ["80"], "paths": ["/x"]}}]}]
+    assert "different numbers" in refusals(forth(*objects, pods=[listens(9080), listens(9090)]))
 
 
 # -- what stays with ztunnel ---------------------------------------------------------------------------------------
