@@ -56,7 +56,7 @@ def setup() -> list[Case]:
     run_once("install", place.playbook("enrollment_install", tasks), place.environment(state))
     client = modules.client(state.kubeconfig, state.context, seconds=_SECONDS)
     modules.apply(client, populated.objects(COUNT))
-    _until(client, "pods running", lambda pod: pod["status"].get("phase") == "Running", COUNT * populated.REPLICAS)
+    _until(client, "pods running", lambda pod: pod["status"].get("phase") == "Running", whole=True)
     outside = partial(_outside, client)
     ours, loop = _ours(), _loop()
     last = f"{populated.names(COUNT)[-1]} labeled"
@@ -102,7 +102,7 @@ def _outside(client: Client) -> None:
     labelled = [each["metadata"]["name"] for each in fresh.list(kinds.NAMESPACE, labels=LABEL, metadata_only=True)]
     fresh.many(lambda name: fresh.patch(kinds.NAMESPACE, name, None, patch, resource_version=None), labelled)
     fresh.many(lambda name: fresh.delete(kinds.CONFIG_MAP, JOURNAL, name), _journalled(fresh))
-    _until(fresh, "pods out of the mesh", lambda pod: not _captured(pod), COUNT * populated.REPLICAS)
+    _until(fresh, "pods out of the mesh", lambda pod: not _captured(pod))
 
 
 def _inside(state: State, client: Client, ours: list[str]) -> None:
@@ -110,7 +110,7 @@ def _inside(state: State, client: Client, ours: list[str]) -> None:
     if len(_journalled(client.with_deadline(Deadline(_SECONDS)))) < COUNT:
         _outside(client)
         run_once("prepare", ours, place.environment(state))
-    _until(client, "pods in the mesh", _captured, COUNT * populated.REPLICAS)
+    _until(client, "pods in the mesh", _captured)
 
 
 def _journalled(client: Client) -> list[str]:
@@ -123,16 +123,19 @@ def _captured(pod: Mapping[str, Any]) -> bool:
     return (pod["metadata"].get("annotations") or {}).get(REDIRECTION) == "enabled"
 
 
-def _until(client: Client, what: str, holds: Callable[[Mapping[str, Any]], bool], count: int) -> None:
-    """Return once it holds for so many pods of the applications. Raises RuntimeError when it does not come about."""
+def _until(client: Client, what: str, holds: Callable[[Mapping[str, Any]], bool], *, whole: bool = False) -> None:
+    """Return once it holds for all pods of the applications, of which `holds` sees the metadata, or the `whole`.
+
+    Raises RuntimeError when it does not come about.
+    """
     fresh = client.with_deadline(Deadline(_SECONDS))
     ends = time.monotonic() + _SECONDS
     while time.monotonic() < ends:
-        found = sum(map(holds, fresh.list(kinds.POD, labels=f"app={populated.APP}")))
-        if found == count:
+        found = sum(map(holds, fresh.list(kinds.POD, labels=f"app={populated.APP}", metadata_only=not whole)))
+        if found == COUNT * populated.REPLICAS:
             return
-        time.sleep(1)
-    raise RuntimeError(f"{what}: {found} of {count}")
+        time.sleep(2)
+    raise RuntimeError(f"{what}: {found} of {COUNT * populated.REPLICAS}")
 
 
 def _ours() -> list[str]:
