@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,33 +98,86 @@ class TestPlansAreLookedOver:
 
 
 class Shop:
-    """Two waves: a namespace with sidecars and a waypoint to come, and one outside the mesh."""
+    """Two namespaces: one with sidecars, and one outside the mesh whose proxies, once it has any, cannot start."""
 
     def __init__(self, enrollment: Enrollment) -> None:
         self.enrollment = enrollment
-        self.first = enrollment.namespace("sidecar")
-        self.second = enrollment.namespace()
+        self.first, self.second = enrollment.namespace("sidecar"), enrollment.namespace()
         mark = uuid.uuid4().hex[:6]
         self.names = (f"first-{mark}", f"second-{mark}")
-        for name in ("cart", "catalog"):
-            enrollment.deployed(self.first, *workload(self.first, name))
-        enrollment.deployed(self.second, *workload(self.second, "runner"))
-        self.plan: list[Wave] = [
-            {"name": self.names[0], "namespaces": [self.first], "waypoint": True, "batch": 1, "gate": GATE},
-            {"name": self.names[1], "namespaces": [self.second], "gate": GATE},
+        enrollment.deployed(self.first, *workload(self.first, "cart"))
+        runner, service = workload(self.second, "runner")
+        image = {"sidecar.istio.io/proxyImage": "registry.example/proxy:does-not-exist"}
+        runner["spec"]["template"]["metadata"]["annotations"] = image
+        enrollment.deployed(self.second, runner, service)
+
+    def plan(self, first: Wave, second: Wave) -> list[Wave]:
+        return [
+            {"name": self.names[0], "namespaces": [self.first], "gate": GATE, **first},
+            {"name": self.names[1], "namespaces": [self.second], "gate": GATE, **second},
         ]
 
-    def run(self, *, check: bool = False, allow: list[str] | None = None, **more: Any) -> Run:
-        return waves(self.enrollment.playbooks, *self.plan, check=check, allow=allow, **more)
-
-    def modes(self) -> tuple[dict[str, str], dict[str, str]]:
+    @property
+    def labels(self) -> tuple[dict[str, str], dict[str, str]]:
         return self.enrollment.labels(self.first), self.enrollment.labels(self.second)
 
-    def pods(self, namespace: str) -> set[str]:
-        found = self.enrollment.pods(namespace)
-        return {pod["metadata"]["uid"] for pod in found if "app" in pod["metadata"]["labels"]}
+    def pods(self, namespace: str) -> dict[str, bool]:
+        """Of each pod of the workloads whether it has a proxy, by its uid."""
+        found = [pod["metadata"] for pod in self.enrollment.pods(namespace) if "app" in pod["metadata"]["labels"]]
+        return {pod["uid"]: "sidecar.istio.io/status" in pod.get("annotations", {}) for pod in found}
+
+    def waypoint(self) -> bool:
+        return bool(
+            self.enrollment.kubectl.json("-n", self.first, "get", "gateways.gateway.networking.k8s.io")["items"]
+        )
 
 
 @pytest.fixture
 def shop(enrollment: Enrollment) -> Shop:
     return Shop(enrollment)
+
+
+def test_two_waves(shop: Shop, tmp_path: Path) -> None:
+    """Planned, refused out of turn; one moved, one waiting for a person, then failing and given back; one returned."""
+    playbooks, reports = shop.enrollment.playbooks, tmp_path / "reports"
+    one, two = shop.names
+    plan = shop.plan({"waypoint": True, "batch": 1}, {"mode": "sidecar", "approval": True, "restart_timeout": 5})
+    before, pods = shop.labels, (shop.pods(shop.first), shop.pods(shop.second))
+
+    planned = waves(playbooks, *plan, check=True).ok()
+    shown = [str(answer["msg"]) for answer in planned.of("ansible.builtin.debug")]
+    assert [f"{shop.first}/cart" in shown[0], f"{shop.second}/runner" in shown[1]] == [True, True]
+    early = message(waves(playbooks, *plan, wave=two))
+    assert f"Wave {two} does not begin before wave {one} is in place" in early
+    assert f"Namespace {shop.first} is sidecar" in early
+    assert (shop.labels, (shop.pods(shop.first), shop.pods(shop.second)), shop.waypoint()) == (before, pods, False)
+
+    run = waves(playbooks, *plan, mesh_reports=str(reports), allow=["stdin is not interactive"])
+    assert f"To agree, run the same with -e data_plane_approved={two}" in message(run)
+    moved = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"}
+    assert shop.labels == (moved, {}) and shop.waypoint()
+    assert not any(shop.pods(shop.first).values()) and shop.pods(shop.second) == pods[1]
+    batches = [answer["batch"] for answer in run.of("mesh_enrollment") if answer.get("batch")]
+    assert [f"Deployment {shop.first}/cart"] in batches
+    report = json.loads((reports / "localhost" / f"{one}.json").read_text())
+    assert (report["outcome"], report["waypoints_made"]) == ("moved", [shop.first])
+    assert report["restarted"] == [f"Deployment {shop.first}/cart"]
+    assert [report[when][shop.first]["mode"] for when in ("before", "after")] == ["sidecar", "ambient"]
+    assert report["gate"]["summary"]["failed"] == 0 and report["resources"]["now"]
+    page = reports / "localhost" / f"{one}.md"
+    assert f"| Deployment {shop.first}/cart | 1 |" in page.read_text()
+    written, pods = page.stat().st_mtime_ns, (shop.pods(shop.first), {})
+
+    run = waves(playbooks, *plan, mesh_reports=str(reports), data_plane_approved=two)
+    failed = message(run)
+    assert failed.startswith(
+        f"Wave {two} failed in the batch Deployment {shop.second}/runner, and its namespaces have "
+    )
+    assert "does-not-exist" in failed or "ImagePullBackOff" in failed
+    assert shop.labels == (moved, {}) and not any(shop.pods(shop.second).values())
+    assert not [entry for entry in run.results if entry["changed"] and f"Wave {one}" in entry["task"]]
+    assert (page.stat().st_mtime_ns, shop.pods(shop.first)) == (written, pods[0])
+    assert json.loads((reports / "localhost" / f"{two}.json").read_text())["outcome"] == "returned"
+
+    waves(playbooks, *plan, wave=one, **{"return": True}).ok()
+    assert shop.labels == before and all(shop.pods(shop.first).values()) and not shop.waypoint()
