@@ -21,8 +21,17 @@ Wave = dict[str, Any]
 GATE = ["components"]
 
 
-def waves(playbooks: Playbooks, *plan: Wave, check: bool = False, allow: list[str] | None = None, **more: Any) -> Run:
-    variables = {"mesh_waves": list(plan), "mesh_reports": "", **more}
+def waves(
+    playbooks: Playbooks,
+    *plan: Wave,
+    check: bool = False,
+    back: bool = False,
+    allow: list[str] | None = None,
+    **more: Any,
+) -> Run:
+    variables: dict[str, Any] = {"mesh_waves": list(plan), "mesh_reports": "", **more}
+    # A word of Python's, so no argument's name.
+    variables |= {"return": True} if back else {}
     return playbooks("meshwright.istio.wave", check=check, extra_vars=variables, allow=allow or [])
 
 
@@ -179,5 +188,5 @@ def test_two_waves(shop: Shop, tmp_path: Path) -> None:
     assert (page.stat().st_mtime_ns, shop.pods(shop.first)) == (written, pods[0])
     assert json.loads((reports / "localhost" / f"{two}.json").read_text())["outcome"] == "returned"
 
-    waves(playbooks, *plan, wave=one, **{"return": True}).ok()
+    waves(playbooks, *plan, wave=one, back=True).ok()
     assert shop.labels == before and all(shop.pods(shop.first).values()) and not shop.waypoint()
