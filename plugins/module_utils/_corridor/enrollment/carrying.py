@@ -137,7 +137,7 @@ def _label(run: EnrollmentRun, survey: Survey, work: Work, live: Obj, labels: La
         return live
     if labels.get(USE_WAYPOINT):
         waypoint = work.move.goal.waypoint if work.move.goal.waypoint is not None else work.move.now.waypoint
-        wait_until_bound(run.client, work.name, waypoint, run.waiting())
+        wait_until_bound(run.client, live, waypoint, run.waiting())
         wait_until_accepted(run.client, work.relied, run.waiting())
     if MODE_LABEL in labels:
         wait_until_captured(

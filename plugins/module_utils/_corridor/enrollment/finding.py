@@ -149,11 +149,18 @@ def _translation(
     pods = survey.pods.get(move.namespace, ())
     if goal.mode == "ambient" and waypoint:
         home, _slash, name = waypoint.rpartition("/")
-        found = to_waypoint(view, move.namespace, Waypoint(home, name), protect=run.intent.protect, pods=pods)
+        found = to_waypoint(
+            view,
+            move.namespace,
+            Waypoint(home, name),
+            protect=run.intent.protect,
+            pods=pods,
+            trust_domain=run.trust_domain,
+        )
     elif goal.mode == "ambient":
         found = without_waypoint(view, move.namespace)
     elif goal.mode == "sidecar" and (now.mode == "ambient" or now.both or record is not None):
-        found = to_sidecars(view, move.namespace, pods=pods)
+        found = to_sidecars(view, move.namespace, pods=pods, trust_domain=run.trust_domain)
     else:
         return Translation()
     return found

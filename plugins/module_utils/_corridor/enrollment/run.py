@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from ..._checks.snapshot import Obj
@@ -20,13 +21,14 @@ from ..._intent.enrollment import EnrollmentIntent
 from ..._kube.client import Client, Deadline
 from ..plan import Step
 from ..workloads import Workload
+from .mesh_settings import trust_domain
 from .record import Record
 
 # `whole` is for namespaces without restarts: everything of them at once.
 RowKind = Literal["whole", "exclude", "hbone", "prepare", "restart", "finish"]
 
 
-@dataclass(slots=True)
+@dataclass
 class EnrollmentRun:
     """One run: the request, the way to the cluster, and what people should read, all of which ends in the result."""
 
@@ -46,6 +48,11 @@ class EnrollmentRun:
     def patience(self) -> float:
         """Seconds to wait for another run that is at work on the same mesh."""
         return float(self.intent.wait_timeout) if self.intent.wait else 0.0
+
+    @cached_property
+    def trust_domain(self) -> str:
+        """The mesh's, by the control plane's settings; the default one where they cannot be read."""
+        return trust_domain(self.client, self.intent.istio_namespace)
 
     def waiting(self) -> Deadline:
         """The time for one thing to come about."""

@@ -10,40 +10,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..._checks.policy.scene import USE_WAYPOINT
+from ..._checks.policy.scene import Waypoint
 from ..._checks.snapshot import Obj, annotations_of, dig, labels_of, meta, name_of
 from ..._desired.enrollment.model import INJECT_LABEL, MODE_LABEL, REDIRECTION_ANNOTATION, STATUS_ANNOTATION
 from ..._errors import SettleTimeout
 from ..._kube import kinds
 from ..._kube.client import Client, Deadline
 from ..live import Target, observe
+from ..waypoint.bound import bound_to
 
 _PAUSE = 0.3
 _NAMED = 10
 _RUNNING = "status.phase!=Succeeded,status.phase!=Failed"
-_BOUND = "istio.io/WaypointBound"
+_FOR = "istio.io/waypoint-for"
 _ACCEPTED = "WaypointAccepted"
 _MANAGED = "gateway.istio.io/managed"
-# Services that no waypoint is before: a name for another host.
-_EXTERNAL = "ExternalName"
 
 
-def wait_until_bound(client: Client, namespace: str, waypoint: str, deadline: Deadline) -> None:
-    """Until istiod says of each Service of the namespace that takes its waypoint that it is bound.
+def wait_until_bound(client: Client, namespace: Obj, waypoint: str, deadline: Deadline) -> None:
+    """Until istiod says of each Service that takes the namespace's waypoint that it is bound.
 
     Raises SettleTimeout that names those which are not, with istiod's words.
     """
+    home, _slash, name = waypoint.rpartition("/")
+    gateway = client.get(kinds.GATEWAY, name, home)
+    services = gateway is None or labels_of(gateway).get(_FOR, "service") in ("service", "all")
 
     def unbound() -> list[str]:
-        found = []
-        for service in client.list(kinds.SERVICE, namespace):
-            own = USE_WAYPOINT in labels_of(service)
-            if own or dig(service, "spec", "type") == _EXTERNAL or labels_of(service).get(_MANAGED):
-                continue
-            state = _condition(service, _BOUND)
-            if state.get("status") != "True" or waypoint not in str(state.get("message") or waypoint):
-                found.append(f"Service {namespace}/{name_of(service)}: {_words(state)}")
-        return found
+        found = bound_to(client, Waypoint(home, name), [namespace], canary=False, services=services)
+        return [f"{one.target.label}: {one.reason}" for one in found if one.awaited and not one.bound]
 
     _wait(unbound, deadline, f"Not bound to the waypoint {waypoint}", "See to the waypoint, then run again.")
 

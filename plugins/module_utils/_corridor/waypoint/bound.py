@@ -17,8 +17,7 @@ from ..._checks.snapshot import Obj, dig, labels_of, name_of, namespace_of
 from ..._kube import kinds
 from ..._kube.client import Client
 from ..live import Target, observe, target
-from .guards import OWN_SERVICES
-from .labels import condition_of, primary_of, says_attached
+from .labels import OWN_SERVICES, condition_of, primary_of, says_attached
 
 UNSAID = "istiod has not said yet whether it is bound"
 _NO_CANARY = "Canary waypoint not attached: "

@@ -18,13 +18,13 @@ from ..._errors import BadInput, GuardRefused
 from ..._intent.label_selector import label_selector
 from ..._intent.waypoint import WaypointIntent
 from .around import Around, istiod_of
+from .labels import OWN_SERVICES
 from .losses import admits
 
 # The minor releases of Istio that brought what not all of them have.
 PATCHES_SINCE = (1, 26)
 CANARY_SINCE = (1, 31)
 _MANAGED = "gateway.istio.io/managed"
-OWN_SERVICES = ("istio.io-mesh-controller", "istio.io-eastwest-controller")
 
 
 def guard(around: Around, intent: WaypointIntent) -> None:

@@ -27,6 +27,9 @@ _ATTACHED = "Successfully attached to waypoint "
 # As istiod reads a boolean.
 _TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 
+# Services that istiod itself makes for waypoints and east-west gateways: no waypoint is before them.
+OWN_SERVICES = ("istio.io-mesh-controller", "istio.io-eastwest-controller")
+
 Values = dict[str, "str | None"]
 
 

@@ -44,6 +44,9 @@ class Cluster:
         self.deadline = Deadline(seconds)
         self.written: list[str] = []
 
+    def served(self, kind: kinds.Kind) -> bool:
+        return True
+
     def get(self, kind: kinds.Kind, name: str, namespace: str | None = None) -> Obj | None:
         return self.objects.get((kind.kind, namespace if kind.namespaced else None, name))
 
