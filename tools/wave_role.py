@@ -15,7 +15,7 @@ from tools.roles import ROOT, documented, dump, spec
 _NOTE = "Written by tools/roles.py from the documentation of {module}: change it there."
 _FOLDER = ROOT / "roles" / "data_plane"
 _AUTHOR = ["The meshwright.istio authors"]
-_WAVES = "data_plane_waves."
+_WAVES = "data_plane_waves[]."
 # What the role itself gives to mesh_enrollment.
 _OF_THE_ROLE = (
     "state",
@@ -142,7 +142,7 @@ _AFTER: dict[str, dict[str, Any]] = {
     "approval": {
         "description": [
             "Whether a person must agree, having seen the plan, before anything is written. Either "
-            "O(data_plane_approved) names the wave, or somebody types its name at the prompt.",
+            "C(data_plane_approved) names the wave, or somebody types its name at the prompt.",
         ],
         "type": "bool",
         "default": False,
