@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A migration is killed (kill -9) in the middle of a batch, goes on from there, restarts nobody twice, and goes back."""
+"""A migration is killed (kill -9) in the middle of a batch, goes on, restarts nothing twice, and is given back."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_waves(fresh_cluster: Embedded, tmp_path: Path) -> None:
     batches = [row["batch"][0].partition(" ")[0] for row in left["batches"]]
     assert batches == ["prepare", "Deployment", "Deployment", "finish"]
     assert left["before"]["default"]["pods"] == {"sidecar": 6}
-    assert left["account"]["opened"] == [] and left["gate"]["findings"] == []
+    assert left["account"]["opened"] == [] and left["gate"]["summary"]["errors"] == 0
 
     story.tell("All of them again: nothing to do, and nobody to ask.")
     assert story.play("wave").ok().changed == 0
