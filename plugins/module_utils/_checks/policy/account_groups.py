@@ -65,7 +65,7 @@ def groups(view: View) -> list[Group]:
         for policy in view.scene.all(kind):
             if not enforces(policy) or annotations_of(policy).get(ROLE_ANNOTATION) in _HELPERS:
                 continue
-            name, original = origin_of(policy)
+            name, original = origin_of(_source(view, policy))
             group = found.get(name)
             if group is None:
                 group = found[name] = Group(name)
@@ -101,6 +101,15 @@ def origin_of(policy: Obj) -> tuple[str, bool]:
     if slash and kind and name:
         return f"{kind} {namespace_of(policy)}/{name}", False
     return f"{policy.get('kind', '')} {namespace_of(policy)}/{name_of(policy)}", True
+
+
+def _source(view: View, policy: Obj) -> Obj:
+    """The object whose origin is a policy's own: on the way back to sidecars a copy is made of a waypoint's copy."""
+    if annotations_of(policy).get(ROLE_ANNOTATION) != "sidecar":
+        return policy
+    name = annotations_of(policy).get(TRANSLATED_ANNOTATION, "").rpartition("/")[2]
+    found = view.scene.get(kind_of(policy), namespace_of(policy), name)
+    return found if found is not None and annotations_of(found).get(ROLE_ANNOTATION) == "waypoint" else policy
 
 
 def was_for(policy: Obj) -> dict[str, str] | None:

@@ -81,3 +81,15 @@ def test_back_to_sidecars_a_copy_by_selector_stands_for_the_waypoints() -> None:
     assert outcome(*objects, pod(mode="ambient")) == PASSED_BY
     new = pod(mode="sidecar", labels={TLS_MODE_LABEL: TLS_MODE})
     assert outcome(*objects, new) == "bound sidecar, waypoint shop/waypoint | bound sidecar | bound sidecar"
+
+
+def test_on_the_way_back_the_copies_of_one_original_are_one_policy_by_its_name() -> None:
+    """The sidecars' copy is made of the waypoint's, and has the original's name again."""
+    for_waypoint = twin("policy", "policy-waypoint", "waypoint")
+    for_sidecars = twin("policy-waypoint", "policy", "sidecar", selector=app(), targetRefs=None)
+    there = pod(mode="ambient")
+    for objects in ((for_waypoint,), (for_waypoint, for_sidecars)):
+        found = account(view(BEHIND, service(), waypoint(), there, *objects))
+        assert {row.policy for row in found} == {"AuthorizationPolicy shop/policy"}
+    alone = account(view(BEHIND, service(), there, twin("gone-waypoint", "policy", "sidecar", selector=app())))
+    assert {row.policy for row in alone} == {"AuthorizationPolicy shop/gone-waypoint"}
