@@ -137,7 +137,7 @@ def really_sent(client: Client, view: View, spaces: list[str], waypoints: list[s
     for place in waypoints:
         home, _slash, gateway = place.partition("/")
         (runs,) = view.scene.selected(home, {kinds_of.GATEWAY_NAME: gateway})
-        dumps[gateway] = xds.policies_by_chain(client, home, runs["metadata"]["name"])
+        dumps[place] = xds.policies_by_chain(client, home, runs["metadata"]["name"])
     for space in spaces:
         for pod in view.scene.pods[space]:
             name, mode = pod["metadata"]["name"], view.scene.enrolled(pod)
@@ -148,7 +148,8 @@ def really_sent(client: Client, view: View, spaces: list[str], waypoints: list[s
             hosts = tuple(
                 f"|{one['metadata']['name']}.{space}.svc.cluster.local" for one in view.scene.services_of(pod)
             )
-            for place, (gateway, chains) in zip(waypoints, dumps.items(), strict=True):
+            for place, chains in dumps.items():
+                gateway = place.partition("/")[2]
                 # A pod without a Service is called by its own address.
                 direct = not hosts and pod["metadata"]["labels"].get(kinds_of.USE_WAYPOINT) == gateway
                 mine = [by for chain, by in chains.items() if chain.endswith(hosts) or (direct and "direct" in chain)]
