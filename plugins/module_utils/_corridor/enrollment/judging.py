@@ -46,9 +46,11 @@ def judge(run: EnrollmentRun, survey: Survey, view: View, works: Sequence[Work])
     told += [
         f"{row.policy} would not be carried out for {row.workload}, clients {row.client}: {row.reason}" for row in gaps
     ]
-    more = f" And {len(told) - _TOLD} more." if len(told) > _TOLD else ""
+    more = f". And {len(told) - _TOLD} more." if len(told) > _TOLD else ""
+    moved = "Nothing more was moved" if any(work.continues for work in works) else "Nothing was moved"
+    said = " | ".join(told[:_TOLD]).removesuffix(".") + (more or ".")
     raise GuardRefused(
-        f"Nothing was moved. {_counted(standing, gaps)}: " + " | ".join(told[:_TOLD]) + more,
+        f"{moved}. {_counted(standing, gaps)}: {said}",
         hint=_hint(standing, gaps),
         details={
             "blockers": [one.told for one in standing],

@@ -215,7 +215,7 @@ def test_a_gateway_is_its_own_proxy_and_a_waypoint_no_workload() -> None:
 
 def test_a_service_entry_is_left_to_its_waypoint() -> None:
     entry = obj(NETWORKING, "ServiceEntry", "api", spec={"hosts": ["api.example"]})
-    policy = authorization(targetRefs=[{"group": NETWORKING.split("/")[0], "kind": "ServiceEntry", "name": "api"}])
+    policy = authorization(targetRefs=[{"group": NETWORKING.partition("/")[0], "kind": "ServiceEntry", "name": "api"}])
     found = brief(account(view(BEHIND, entry, waypoint(), policy)))
     assert found == {"ambient": "bound waypoint shop/waypoint", "sidecar": "gap"}
 

@@ -105,9 +105,7 @@ COUNTS = authorization(
 )
 
 
-@pytest.mark.parametrize(
-    "accept", ["all", "waypoint-hole", "AuthorizationPolicy shop/policy", "shop/policy"], ids=lambda given: str(given)
-)
+@pytest.mark.parametrize("accept", ["all", "waypoint-hole", "AuthorizationPolicy shop/policy", "shop/policy"], ids=str)
 def test_accepted(accept: str) -> None:
     cluster = Cluster(space(labels=BOUND), service(), gateway(), CLASS, COUNTS)
     with pytest.raises(GuardRefused, match="fails open"):
