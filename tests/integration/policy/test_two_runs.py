@@ -61,7 +61,8 @@ def test_different_sets_at_once_both_end_whole(policy: Policy) -> None:
 def test_of_two_runs_of_one_set_one_wins_and_the_other_says_so(policy: Policy) -> None:
     namespace = policy.namespace()
     with through_proxy(policy.cluster) as (proxy, _client):
-        proxy.fail(_WRITES, delay=1.0, times=24)
+        # Long enough for another run to start meanwhile, on a busy machine too.
+        proxy.fail(_WRITES, delay=2.0, times=32)
         slow = task(config_maps(namespace, 40, "first"), namespace, "shop", host=proxy.url)
         with policy.playbooks.start(slow) as first:
             until(lambda: any(one.method == "PATCH" and not one.dry_run for one in proxy.seen))
