@@ -12,9 +12,10 @@ from ansible_collections.meshwright.istio.plugins.module_utils._corridor.enrollm
     Record,
     bare,
     identities,
+    read_records,
 )
 from ansible_collections.meshwright.istio.plugins.module_utils._desired.enrollment.model import Goal, Plane
-from ansible_collections.meshwright.istio.plugins.module_utils._errors import GuardRefused
+from ansible_collections.meshwright.istio.plugins.module_utils._errors import Forbidden, GuardRefused
 
 SPACE = {
     "apiVersion": "v1",
@@ -76,3 +77,26 @@ def test_bare_is_what_somebody_wanted() -> None:
     annotations = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
     found = bare(policy(uid="1", generation=3, creationTimestamp="now", annotations=annotations))
     assert found == {key: value for key, value in policy().items() if key != "status"}
+
+
+class Confined:
+    """Stands in for a client whose user may list in his own namespaces only."""
+
+    def __init__(self, *journals: Record) -> None:
+        self.found = {one.namespace: one.journal.rendered() for one in journals}
+
+    def list(self, _kind: Any, namespace: str | None = None, *, labels: str) -> Any:
+        assert labels == "meshwright.io/journal=enrollment"
+        if namespace is None:
+            raise Forbidden("May not list configmaps in all namespaces.", status=403)
+        return [self.found[namespace]] if namespace in self.found else []
+
+    def many(self, read: Any, names: Any) -> Any:
+        return [read(name) for name in names]
+
+
+def test_who_may_not_list_everywhere_reads_his_own() -> None:
+    client: Any = Confined(begun())
+    assert list(read_records(client, ["shop", "media"])) == ["shop"]
+    with pytest.raises(Forbidden):
+        read_records(client, None)
