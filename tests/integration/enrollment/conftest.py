@@ -97,7 +97,7 @@ def workload(
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def enrollment_cluster(collections: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """An embedded cluster with an ambient mesh on it, installed by this collection; kept as the shared one is."""
     with shared("-enroll") as embedded:

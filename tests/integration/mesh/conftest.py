@@ -73,7 +73,7 @@ class Mesh:
         return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mesh_cluster() -> Iterator[Embedded]:
     """The cluster, as it comes up: nothing installed. Kept as the shared one is."""
     with shared("-mesh") as embedded:

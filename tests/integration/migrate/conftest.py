@@ -183,7 +183,7 @@ class Hands(Mesh):
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hands_cluster() -> Iterator[Embedded]:
     """The cluster, as it comes up: nothing installed."""
     with shared("-migrate") as embedded:

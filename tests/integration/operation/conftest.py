@@ -64,14 +64,14 @@ def _helm(cluster: Embedded, *args: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Embedded]:
     """An embedded cluster named after the shared one; kept as that one is."""
     with shared("-operation") as embedded:
         yield embedded
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mesh(cluster: Embedded) -> Mesh:
     kubectl = Kubectl(cluster)
     install = ("upgrade", "--install", "--create-namespace")

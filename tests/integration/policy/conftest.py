@@ -49,7 +49,7 @@ class Policy:
             self.kubectl("delete", "namespace", "--wait=false", "--ignore-not-found", *self._made)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def policy_cluster(collections: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """An embedded cluster with an ambient mesh on it, installed by this collection; kept as the shared one is."""
     with shared("-policy") as embedded:

@@ -91,7 +91,7 @@ class SailMesh(Mesh):
         return {entry["name"]: entry.get("value", "") for entry in container["env"]}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sail_cluster() -> Iterator[Embedded]:
     """The cluster, as it comes up: nothing installed."""
     with shared("-sail") as embedded:

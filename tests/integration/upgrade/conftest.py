@@ -194,7 +194,7 @@ def deployment(namespace: str, name: str, **spec: Any) -> Object:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def upgrade_cluster() -> Iterator[Embedded]:
     with shared("-upgrade") as embedded:
         yield embedded

@@ -22,14 +22,14 @@ from ..support.playbook import Playbooks
 Verify = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Embedded]:
     """An embedded cluster without a mesh, named after the shared one; kept as that one is."""
     with shared("-verify") as embedded:
         yield embedded
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mesh(cluster: Embedded, collections: Path, tmp_path_factory: pytest.TempPathFactory) -> Embedded:
     """The cluster with an ambient mesh on it, installed by this collection."""
     install = {
