@@ -15,7 +15,8 @@ import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
 
 from ..support import modules
-from ..support.embedded import Embedded, Kubectl, shared
+from ..support.ambient import ambient
+from ..support.embedded import Embedded, Kubectl
 from ..support.playbook import Playbooks, Run
 
 Obj = dict[str, Any]
@@ -100,16 +101,7 @@ def workload(
 @pytest.fixture(scope="package")
 def enrollment_cluster(collections: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """An embedded cluster with an ambient mesh on it, installed by this collection; kept as the shared one is."""
-    with shared("-enroll") as embedded:
-        install = {
-            "meshwright.istio.istio_mesh": {
-                "version": embedded.versions["current"],
-                "charts": {"repository": embedded.charts},
-                "gateway_api": {"source": embedded.gateway_api},
-                "istiod": {"replicas": 1},
-            }
-        }
-        embedded.playbooks(tmp_path_factory.mktemp("mesh"))(install).ok()
+    with ambient("-enroll", tmp_path_factory.mktemp("mesh")) as embedded:
         yield embedded
 
 

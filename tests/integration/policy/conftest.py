@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ..support.embedded import Embedded, Kubectl, shared
+from ..support.ambient import ambient
+from ..support.embedded import Embedded, Kubectl
 from ..support.playbook import Playbooks, Run
 
 _LABELS: dict[str, dict[str, str]] = {
@@ -52,16 +53,7 @@ class Policy:
 @pytest.fixture(scope="package")
 def policy_cluster(collections: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """An embedded cluster with an ambient mesh on it, installed by this collection; kept as the shared one is."""
-    with shared("-policy") as embedded:
-        install = {
-            "meshwright.istio.istio_mesh": {
-                "version": embedded.versions["current"],
-                "charts": {"repository": embedded.charts},
-                "gateway_api": {"source": embedded.gateway_api},
-                "istiod": {"replicas": 1},
-            }
-        }
-        embedded.playbooks(tmp_path_factory.mktemp("mesh"))(install).ok()
+    with ambient("-policy", tmp_path_factory.mktemp("mesh")) as embedded:
         yield embedded
 
 
