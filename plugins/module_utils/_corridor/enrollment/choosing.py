@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from ..._checks.policy.model import some
 from ..._checks.snapshot import Obj, meta, name_of
 from ..._errors import BadInput
 from ..._intent.enrollment import EnrollmentIntent
@@ -36,8 +37,8 @@ def choose(client: Client, intent: EnrollmentIntent, notes: list[str]) -> list[O
     missing = [name for name in names if name not in found]
     ending = [name for name in names if name in found and meta(found[name]).get("deletionTimestamp")]
     if missing or ending:
-        told = [f"{_some(missing)} {'does' if len(missing) == 1 else 'do'} not exist"] * bool(missing)
-        told += [f"{_some(ending)} {'is' if len(ending) == 1 else 'are'} being deleted"] * bool(ending)
+        told = [f"{some(sorted(missing), _NAMED)} {'does' if len(missing) == 1 else 'do'} not exist"] * bool(missing)
+        told += [f"{some(sorted(ending), _NAMED)} {'is' if len(ending) == 1 else 'are'} being deleted"] * bool(ending)
         raise BadInput(
             f"namespaces: {'; '.join(told)}.",
             hint="Correct the names, or make the namespaces first. Nothing was written.",
@@ -59,15 +60,10 @@ def _selected(client: Client, intent: EnrollmentIntent, named: set[str], notes: 
             continue
         (left if intent.is_system(name) else kept).append(obj)
     if left:
-        notes.append(f"selected, but left out: {_some([name_of(obj) for obj in left])}")
+        notes.append(f"selected, but left out: {some(sorted(map(name_of, left)), _NAMED)}")
     if not kept and not named and intent.state != "status":
         raise BadInput(
             f"selector: no namespace has the labels {intent.selector}.",
             hint="See kubectl get namespaces --show-labels.",
         )
     return kept
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:_NAMED])
-    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown
