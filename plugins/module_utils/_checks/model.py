@@ -58,6 +58,7 @@ class Finding:
             "objects": _some(self.objects, _MOST_OBJECTS),
             "evidence": _some(self.evidence, _MOST_EVIDENCE),
             "remedy": bounded(self.remedy),
+            "docs": check.page,
         }
 
 
@@ -69,7 +70,8 @@ class Check:
     """One thing worth checking.
 
     `number` is its place in the list of checks an operator wants, and gives the stable `id`.
-    `severity` is the worst that it reports. `sources` are the names of what it reads from the snapshot.
+    `severity` is the worst that it reports. `sources` are the names of what it reads from the snapshot; those in
+    `extra` only add evidence, and what of them cannot be read decides nothing.
     `docs` is the text of its documentation: what it looks at, and why that matters.
     """
 
@@ -80,6 +82,12 @@ class Check:
     sources: tuple[str, ...]
     docs: str
     function: Callable[[Snapshot], Findings]
+    extra: tuple[str, ...] = ()
+
+    @property
+    def page(self) -> str:
+        """Where it is documented, in this collection."""
+        return f"docs/checks.md#{self.id.lower()}"
 
     @property
     def id(self) -> str:

@@ -12,9 +12,11 @@ can pass on what it has not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 Obj = Mapping[str, Any]
 # Nearly all are dicts, and to ask that first is many times as fast.
@@ -31,20 +33,28 @@ class Source:
 
     `items` have the shape of the API's objects (some trimmed to what checks look at). `served` is False when the
     cluster does not know the kind at all: then `items` is empty and that is an answer. `error` is a sentence, empty
-    when the source was read.
+    when the source was read. `namespaces` are those that were read where not all were (None: all), and `unseen` is a
+    sentence that says why the others were not; it is empty when nobody asked for more.
     """
 
     name: str
     items: tuple[Obj, ...] = ()
     served: bool = True
     error: str = ""
+    namespaces: frozenset[str] | None = None
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All sources of one run, by name. What was never asked for is treated as unreadable."""
+    """All sources of one run, by name. What was never asked for is treated as unreadable.
+
+    `taken` is when it was read, in seconds since the epoch: checks know no other clock.
+    """
 
     sources: Mapping[str, Source] = field(default_factory=dict)
+    taken: float = 0.0
+    _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, sources: Iterable[Source]) -> Snapshot:
@@ -57,6 +67,24 @@ class Snapshot:
     def served(self, name: str) -> bool:
         """Does the cluster know this kind? Raises `Undecided` when that could not be read."""
         return self._readable(name).served
+
+    def knows(self, name: str, namespace: str = "") -> bool:
+        """Whether an object that is not among these items is not there either: in this namespace, or in any."""
+        source = self.sources.get(name)
+        if source is None or source.error:
+            return False
+        return source.namespaces is None or namespace in source.namespaces
+
+    def unseen(self, names: Iterable[str]) -> str:
+        """Why some of these were read in part only, as a sentence; empty when they were read as asked."""
+        return next((self.sources[name].unseen for name in names if name in self.sources and self.sources[name].unseen), "")
+
+    def once(self, make: Callable[[Snapshot], T]) -> T:
+        """What `make` makes of this snapshot, made once for all checks that ask; what it raises is raised each time."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: T = self._made[make]
+        return found
 
     def problems(self, names: Iterable[str]) -> dict[str, str]:
         """The reasons, by source, for which any of these could not be read."""
