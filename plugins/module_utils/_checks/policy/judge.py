@@ -90,6 +90,18 @@ def references(view: View, obj: Obj) -> Iterator[Judged]:
         yield from labelled(view, obj)
 
 
+JUDGED = (
+    NAMESPACE,
+    SERVICE,
+    SERVICE_ENTRY,
+    VIRTUAL_SERVICE,
+    DESTINATION_RULE,
+    ISTIO_GATEWAY,
+    *ROUTES,
+    *_SELECTING,
+    NETWORK_POLICY,
+)
+
 REFERRING = (VIRTUAL_SERVICE, DESTINATION_RULE, *ROUTES, *_POLICIES, SERVICE, SERVICE_ENTRY, NAMESPACE)
 
 

@@ -124,6 +124,17 @@ def app(name: str = "reviews") -> Obj:
     return {"matchLabels": {"app": name}}
 
 
+def istiod(namespace: str = "istio-system", **env: str) -> Obj:
+    """A control plane's Deployment."""
+    container = {
+        "name": "discovery",
+        "image": "registry.example/pilot:1.31.1",
+        "env": [{"name": name, "value": value} for name, value in {"PILOT_ENABLE_AMBIENT": "true", **env}.items()],
+    }
+    spec = {"template": {"spec": {"containers": [container]}}}
+    return obj("apps/v1", "Deployment", "istiod", namespace, spec, labels={"app": "istiod", "istio.io/rev": "default"})
+
+
 def view(*objects: Obj | list[Obj]) -> View:
     """A view of a cluster that has only these objects."""
     flat = [one for each in objects for one in (each if isinstance(each, list) else [each])]
