@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from . import mesh, selectors, versions
 from .expected import ISTIO_CRDS
 from .model import Check, Finding, NotApplicable
-from .snapshot import Obj, Snapshot, dig, labels_of, meta, name_of, namespace_of, number, ref
+from .snapshot import Obj, Snapshot, Undecided, dig, labels_of, meta, name_of, namespace_of, number, ref
 
 _CATEGORY = "control plane"
 
@@ -26,6 +26,8 @@ def present(snapshot: Snapshot) -> Iterator[Finding]:
     remote = mesh.remote_control_plane(snapshot)
     if remote:
         raise NotApplicable(f"the control plane runs outside this cluster: {remote}")
+    if unseen := snapshot.unseen(["istiods"]):
+        raise Undecided(unseen)
     yield Finding(
         "error",
         "There is no mesh to verify: no istiod Deployment exists in any namespace.",

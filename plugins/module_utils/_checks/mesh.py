@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from . import selectors, versions
 from .model import NotApplicable
-from .snapshot import Obj, Snapshot, dig, labels_of, name_of, namespace_of, ref
+from .snapshot import Obj, Snapshot, Undecided, dig, labels_of, name_of, namespace_of, ref
 
 # What each kind of component is called, and where to read its version.
 CNI = "istio-cni"
@@ -76,9 +76,11 @@ def control_planes(snapshot: Snapshot) -> list[ControlPlane]:
 
 
 def require_control_planes(snapshot: Snapshot) -> list[ControlPlane]:
-    """The control planes; raises `NotApplicable` when the cluster has none."""
+    """The control planes; raises `NotApplicable` when the cluster has none, `Undecided` when it cannot be told."""
     found = control_planes(snapshot)
     if not found:
+        if unseen := snapshot.unseen(["istiods"]):
+            raise Undecided(unseen)
         raise NotApplicable("no istiod runs in this cluster")
     return found
 

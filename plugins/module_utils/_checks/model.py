@@ -72,7 +72,8 @@ class Check:
     `number` is its place in the list of checks an operator wants, and gives the stable `id`.
     `severity` is the worst that it reports. `sources` are the names of what it reads from the snapshot; those in
     `extra` only add evidence, and what of them cannot be read decides nothing.
-    `docs` is the text of its documentation: what it looks at, and why that matters.
+    `docs` is the text of its documentation: what it looks at, and why that matters. `name` is the identifier of a
+    check of the user's own, who need not document it; those of this collection have numbers.
     """
 
     number: int
@@ -83,26 +84,44 @@ class Check:
     docs: str
     function: Callable[[Snapshot], Findings]
     extra: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def page(self) -> str:
-        """Where it is documented, in this collection."""
-        return f"docs/checks.md#{self.id.lower()}"
+        """Where it is documented, in this collection; empty for a check of the user's own."""
+        return "" if self.name else f"docs/checks.md#{self.id.lower()}"
 
     @property
     def id(self) -> str:
         """The stable identifier, such as `MW0017`."""
-        return f"MW{self.number:04d}"
+        return self.name or f"MW{self.number:04d}"
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedFinding:
+    """A finding that was accepted, why, and until when (a date, or empty)."""
+
+    finding: Finding
+    reason: str
+    expires: str = ""
+
+    def shown(self, check: Check) -> dict[str, Any]:
+        """As a finding, and `accepted` with `reason` and `expires`."""
+        return {**self.finding.shown(check), "accepted": {"reason": bounded(self.reason), "expires": self.expires}}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What came of one check. `reason` says why it is unknown, skipped, or looked at only in part."""
+    """What came of one check. `reason` says why it is unknown, skipped, or looked at only in part.
+
+    `accepted` are findings that the user has accepted beforehand: they count for nothing.
+    """
 
     check: Check
     status: Status
     reason: str = ""
     findings: tuple[Finding, ...] = field(default=())
+    accepted: tuple[AcceptedFinding, ...] = field(default=())
 
     def shown(self) -> dict[str, Any]:
         """The result in the shape of the module's return value."""
@@ -115,6 +134,7 @@ class CheckResult:
             "status": self.status,
             "reason": bounded(self.reason),
             "findings": len(self.findings),
+            "accepted": len(self.accepted),
         }
 
 
