@@ -77,7 +77,9 @@ class Snapshot:
 
     def unseen(self, names: Iterable[str]) -> str:
         """Why some of these were read in part only, as a sentence; empty when they were read as asked."""
-        return next((self.sources[name].unseen for name in names if name in self.sources and self.sources[name].unseen), "")
+        return next(
+            (self.sources[name].unseen for name in names if name in self.sources and self.sources[name].unseen), ""
+        )
 
     def once(self, make: Callable[[Snapshot], T]) -> T:
         """What `make` makes of this snapshot, made once for all checks that ask; what it raises is raised each time."""

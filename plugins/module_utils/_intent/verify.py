@@ -75,9 +75,7 @@ class VerifyIntent:
         asked = [check for check in self.checks if self.inside or not asks_inside(check)]
         names = [name for check in asked for name in (*check.sources, *check.extra)]
         own = self.resources or {}
-        return tuple(
-            name for name in dict.fromkeys(names) if name not in own and (self.inside or name not in INSIDE)
-        )
+        return tuple(name for name in dict.fromkeys(names) if name not in own and (self.inside or name not in INSIDE))
 
 
 def _checks(params: Mapping[str, Any], own: tuple[Own, ...]) -> tuple[Check, ...]:

@@ -79,7 +79,9 @@ def own_checks(given: Iterable[Mapping[str, Any]], there: Sequence[Check]) -> tu
                 hint="Use letters, digits, dots and dashes, such as TEAM-1; identifiers beginning with MW are taken.",
             )
         if name in found or any(name.lower() in (check.id.lower(), check.category) for check in there):
-            raise BadInput(f"`{where}.id` is {name}, which there is already.", hint="Give each check a name of its own.")
+            raise BadInput(
+                f"`{where}.id` is {name}, which there is already.", hint="Give each check a name of its own."
+            )
         found[name] = _own(entry, where, name)
     return tuple(found.values())
 
@@ -88,7 +90,7 @@ def _own(entry: Mapping[str, Any], where: str, name: str) -> Own:
     sources, resource = [str(each) for each in entry.get("sources") or ()], entry.get("resource")
     if bool(sources) == bool(resource):
         raise BadInput(
-            f"`{where}` ({name}) has {'both' if sources else 'neither'} sources and resource.",
+            f"`{where}` ({name}) has {'both sources and' if sources else 'neither sources nor'} resource.",
             hint="Name sources of the snapshot, or a resource to read.",
         )
     for source in sources:

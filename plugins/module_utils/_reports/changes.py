@@ -50,7 +50,9 @@ def _keys(finding: Mapping[str, Any]) -> Iterator[Key]:
 
 
 def _looked(result: Mapping[str, Any]) -> set[str]:
-    return {str(one.get("id")) for one in _list(result, "checks") if one.get("status") in ("passed", "warning", "failed")}
+    return {
+        str(one.get("id")) for one in _list(result, "checks") if one.get("status") in ("passed", "warning", "failed")
+    }
 
 
 def _list(result: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
