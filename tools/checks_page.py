@@ -17,8 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "build" / "collections"))
 
+from ansible_collections.meshwright.istio.plugins.module_utils._checks import sources  # noqa: E402
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.model import Check  # noqa: E402
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.registry import CATEGORIES, CHECKS  # noqa: E402
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.kinds import KINDS  # noqa: E402
 
 PAGE = ROOT / "docs" / "checks.md"
 _INTRODUCTION = """\
@@ -42,6 +44,14 @@ command, or an option of this collection. All that is read is read through the K
 
 """
 
+
+def _listing(name: str) -> str:
+    """The right to list a kind, given as `group/Kind`."""
+    group, _slash, kind = name.partition("/")
+    found = next(each for each in KINDS.values() if (each.group, each.kind) == (group, kind))
+    return f"list {found.resource}{' in all namespaces' if found.namespaced else ''}"
+
+
 # What a source needs, as RBAC has it; discovery needs no right of its own.
 RIGHTS: dict[str, str] = {
     "api": "discovery",
@@ -64,6 +74,21 @@ RIGHTS: dict[str, str] = {
     "sail_tags": "list istiorevisiontags.sailoperator.io",
     "sail_cnis": "list istiocnis.sailoperator.io",
     "sail_ztunnels": "list ztunnels.sailoperator.io",
+    sources.PODS: "list pods in all namespaces",
+    sources.ALL_SERVICES: "list services in all namespaces",
+    **{name: _listing(kind) for kind, name in sources.OF_KIND.items()},
+    sources.ROOT_CERTIFICATES: "list configmaps in all namespaces",
+    sources.JOURNALS: "list configmaps in all namespaces",
+    sources.MESH_CONFIGS: "get configmaps where istiod runs",
+    sources.REMOTE_SECRETS: "list secrets where istiod runs (metadata only)",
+    sources.ISTIOD_SYNC: "get pods, get and create pods/portforward where istiod runs",
+    sources.ISTIOD_METRICS: "get pods, get and create pods/portforward where istiod runs",
+    sources.ISTIOD_CLUSTERS: "get pods, get and create pods/portforward where istiod runs",
+    sources.ISTIOD_LOGS: "get pods/log where istiod runs",
+    sources.ZTUNNEL_DUMPS: "get pods, get and create pods/portforward where ztunnel runs",
+    sources.ZTUNNEL_METRICS: "get pods, get and create pods/portforward where ztunnel runs",
+    sources.ENVOY_CERTIFICATES: "get pods, get and create pods/portforward where sidecars, gateways and waypoints run",
+    sources.ENVOY_METRICS: "get pods, get and create pods/portforward where sidecars, gateways and waypoints run",
 }
 
 

@@ -88,6 +88,11 @@ class Connection:
     def context(self) -> str:
         return self._context.name if self._context else ""
 
+    @property
+    def namespace(self) -> str:
+        """The namespace that the kubeconfig's context names; empty when it names none, or no context was used."""
+        return self._context.namespace if self._context else ""
+
     def headers(self) -> list[tuple[str, str]]:
         """The authentication headers for the next request, refreshed when they are about to expire."""
         asked_at, headers = self._headers

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.meshwright.istio.plugins.module_utils._checks import sources
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.snapshot import SOURCES
 
 from tools import checks_page
@@ -16,4 +17,4 @@ def test_the_page_is_up_to_date() -> None:
 
 
 def test_every_source_says_which_right_it_needs() -> None:
-    assert sorted(checks_page.RIGHTS) == sorted(SOURCES)
+    assert sorted(checks_page.RIGHTS) == sorted({*SOURCES, *sources.INSIDE})

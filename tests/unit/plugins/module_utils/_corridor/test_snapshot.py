@@ -20,7 +20,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
     Unreachable,
 )
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.answers import Response
-from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client, Deadline
 from ansible_collections.meshwright.istio.plugins.module_utils._kube.kinds import Kind
 
 ISTIOD = {
@@ -51,6 +51,7 @@ class Memory:
         self.objects = objects or {}
         self.errors = errors or {}
         self.asked: list[str] = []
+        self.deadline = Deadline(60)
 
     def version(self) -> dict[str, Any]:
         if "version" in self.errors:
@@ -59,6 +60,9 @@ class Memory:
 
     def api_versions(self) -> list[str]:
         return ["v1", "v1/Pod", "apps/v1", "apps/v1/Deployment", *self.objects.get("api", [])]
+
+    def with_deadline(self, deadline: Deadline) -> Memory:
+        return self
 
     def many(self, call: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         return [call(item) for item in items]
