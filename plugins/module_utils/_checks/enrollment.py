@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from . import mesh, naming
 from .model import Check, Finding, NotApplicable, counted
@@ -112,19 +112,22 @@ def _ignored(namespace: Obj, revision: str, injecting: set[str]) -> Finding:
     )
 
 
-def old_revision(snapshot: Snapshot) -> Iterator[Finding]:
-    """MW0022."""
-    planes = mesh.require_control_planes(snapshot)
-    revisions = {plane.revision for plane in planes}
+def led_elsewhere(snapshot: Snapshot, pods: Iterable[Obj]) -> Iterator[tuple[Obj, str, frozenset[str] | None]]:
+    """Pods with a proxy of another revision than their labels lead to: the pod, its revision, and who would inject it.
+
+    None instead of who would inject it: there is no istiod of its revision, nor outside of this cluster.
+    """
+    revisions = {plane.revision for plane in mesh.control_planes(snapshot)}
     hooks = mesh.injectors(snapshot)
     namespaces = {name_of(item): labels_of(item) for item in snapshot.items("namespaces")}
+    outside: bool | None = None
     seen: dict[tuple[str, str | None, str | None], frozenset[str]] = {}
-    groups: dict[tuple[str, frozenset[str]], list[str]] = defaultdict(list)
-    gone: dict[str, list[str]] = defaultdict(list)
-    for pod in snapshot.items("proxies"):
+    for pod in pods:
         runs, labels = revision_of(pod), labels_of(pod)
         if runs not in revisions:
-            gone[runs].append(workload_of(pod))
+            outside = bool(mesh.remote_control_plane(snapshot)) if outside is None else outside
+            if not outside:
+                yield pod, runs, None
             continue
         if naming.STATUS not in annotations_of(pod):
             continue
@@ -136,9 +139,19 @@ def old_revision(snapshot: Snapshot) -> Iterator[Finding]:
             }
             seen[key] = frozenset(naming.injecting(hooks, namespaces.get(key[0], {}), asked))
         if seen[key] and runs not in seen[key]:
-            groups[(runs, seen[key])].append(workload_of(pod))
-    if gone and mesh.remote_control_plane(snapshot):
-        gone.clear()
+            yield pod, runs, seen[key]
+
+
+def old_revision(snapshot: Snapshot) -> Iterator[Finding]:
+    """MW0022."""
+    revisions = {plane.revision for plane in mesh.require_control_planes(snapshot)}
+    groups: dict[tuple[str, frozenset[str]], list[str]] = defaultdict(list)
+    gone: dict[str, list[str]] = defaultdict(list)
+    for pod, runs, wanted in led_elsewhere(snapshot, snapshot.items("proxies")):
+        if wanted is None:
+            gone[runs].append(workload_of(pod))
+        else:
+            groups[(runs, wanted)].append(workload_of(pod))
     for runs, workloads in sorted(gone.items()):
         yield Finding(
             "error",
@@ -147,8 +160,8 @@ def old_revision(snapshot: Snapshot) -> Iterator[Finding]:
             (f"revisions there are: {', '.join(sorted(revisions))}",),
             f"Label namespace or Gateway with a revision that is there, and restart: {_RESTART}",
         )
-    for (runs, wanted), workloads in sorted(groups.items(), key=lambda item: (item[0][0], sorted(item[0][1]))):
-        names = ", ".join(sorted(wanted))
+    for (runs, leading), workloads in sorted(groups.items(), key=lambda item: (item[0][0], sorted(item[0][1]))):
+        names = ", ".join(sorted(leading))
         yield Finding(
             "warning",
             f"{_proxies(workloads)} of revision {runs}, their labels lead to {names}: not restarted since it moved.",

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from .._checks.journals import FORMAT, KEY, content
 from .._errors import BadInput, Conflict, GuardRefused, NotFound
 from .._kube.client import Client
 from .._kube.kinds import CONFIG_MAP
@@ -29,11 +30,9 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 JOURNAL_LABEL = "meshwright.io/journal"
 WHO_ANNOTATION = "meshwright.io/who"
 EXPIRES_ANNOTATION = "meshwright.io/expires"
-_KEY = "journal.json"
 # A ConfigMap holds at most 1 MiB, with its metadata.
 _LARGEST = 900_000
 _EVENTS = 50
-_FORMAT = 1
 
 
 @dataclass(slots=True)
@@ -68,14 +67,7 @@ class Journal:
         meta = obj["metadata"]
         annotations = meta.get("annotations") or {}
         try:
-            content = json.loads((obj.get("data") or {})[_KEY])
-            if content["format"] != _FORMAT:
-                raise ValueError(f"it has format {content['format']}, this version knows {_FORMAT}")
-            operation, ident, state, events = (content[key] for key in ("operation", "id", "state", "events"))
-            if not (isinstance(operation, str) and isinstance(ident, str)):
-                raise TypeError("operation or id is no text")
-            if not (isinstance(state, dict) and isinstance(events, list)):
-                raise TypeError("state or events have another type")
+            found = content(obj)
         except (KeyError, ValueError, TypeError) as error:
             raise GuardRefused(
                 f"The journal ConfigMap {meta['namespace']}/{meta['name']} cannot be understood: "
@@ -85,12 +77,12 @@ class Journal:
                 f"kubectl -n {meta['namespace']} delete configmap {meta['name']}",
             ) from error
         return cls(
-            operation=operation,
+            operation=found.operation,
             namespace=meta["namespace"],
             name=meta["name"],
-            id=ident,
-            state=state,
-            events=events,
+            id=found.id,
+            state=found.state,
+            events=found.events,
             run=str(annotations.get(RUN_ANNOTATION, "")),
             expires=str(annotations.get(EXPIRES_ANNOTATION, "")),
             who=str(annotations.get(WHO_ANNOTATION, "")),
@@ -145,8 +137,8 @@ class Journal:
 
     def rendered(self) -> dict[str, Any]:
         """The ConfigMap; raises BadInput when it would be too large."""
-        content = {
-            "format": _FORMAT,
+        written = {
+            "format": FORMAT,
             "operation": self.operation,
             "id": self.id,
             "state": self.state,
@@ -154,7 +146,7 @@ class Journal:
             # Two saves are never equal, so that a repeated request is told from another run's write.
             "write": secrets.token_hex(8),
         }
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(written, sort_keys=True, separators=(",", ":"))
         size = len(text.encode())
         if size > _LARGEST:
             largest = sorted(self.state, key=lambda key: -len(json.dumps(self.state[key])))[:3]
@@ -171,7 +163,7 @@ class Journal:
         }
         if self.version:
             meta["resourceVersion"] = self.version
-        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {_KEY: text}}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {KEY: text}}
 
     def delete(self, client: Client) -> bool:
         """Delete it; False when it was gone already. Raises GuardRefused when another has taken its place."""

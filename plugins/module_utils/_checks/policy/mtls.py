@@ -71,6 +71,22 @@ class Refusals:
                 return self._of_workload(policy, namespace)
         return self._of_namespace(namespace)
 
+    def stated(self, namespace: str) -> str:
+        """What PeerAuthentications say of a namespace: STRICT, PERMISSIVE, DISABLE, UNSET, or MIXED where those for
+        workloads or ports of it say otherwise."""
+        whole = next((mode for mode in (self._mode_of(namespace), self._mode_of("")) if mode != "UNSET"), "UNSET")
+        # nothing said is permissive
+        same = {"UNSET", whole, *(("PERMISSIVE",) if whole == "UNSET" else ())}
+        modes: set[str] = set()
+        for policy in self.workloads.get(namespace, ()):
+            modes.add(_mode(policy))
+            modes.update(str((mtls or {}).get("mode") or "UNSET") for mtls in _port_modes(policy).values())
+        return whole if modes <= same else "MIXED"
+
+    def _mode_of(self, namespace: str) -> str:
+        policy = self.spaces.get(namespace) if namespace else self.mesh
+        return _mode(policy) if policy is not None else "UNSET"
+
     def _of_namespace(self, namespace: str) -> Refusal | None:
         for policy in (self.spaces.get(namespace), self.mesh):
             if policy is not None and _mode(policy) != "UNSET":
