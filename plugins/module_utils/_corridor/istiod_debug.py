@@ -36,12 +36,16 @@ _LONGEST_ERROR = 300
 
 @dataclass(frozen=True, slots=True)
 class TypeSync:
-    """One type of configuration (`Listener`, `Address` ...): nonces of what was sent and acknowledged."""
+    """One type of configuration (`Listener`, `Address` ...): nonces of what was sent and acknowledged.
+
+    `sent_at` is when (RFC 3339), empty where istiod does not say.
+    """
 
     name: str
     sent: str = ""
     acked: str = ""
     error: str = ""
+    sent_at: str = ""
 
     @property
     def waiting(self) -> bool:
@@ -151,6 +155,7 @@ def _types(entry: dict[str, Any]) -> tuple[TypeSync, ...]:
             sent=str(one.get("sent") or ""),
             acked=str(one.get("acked") or ""),
             error=str(one.get("lastError") or ""),
+            sent_at=str(one.get("sentTime") or ""),
         )
         for url, one in sorted(resources.items())
     )

@@ -21,7 +21,7 @@ from .snapshot_mesh import MESH_READS
 from .snapshot_pods import POD_READS
 from .snapshot_policy import POLICY_READS
 from .snapshot_reads import Read
-from .snapshot_scope import Look, Reach
+from .snapshot_scope import PROXY_LIMIT, Look, Reach
 
 _READS: dict[str, Read] = {read.name: read for read in (*MESH_READS, *POD_READS, *POLICY_READS, *INSIDE_READS)}
 SOURCES: tuple[str, ...] = tuple(_READS)
@@ -39,18 +39,20 @@ def take(
     scope: frozenset[str] | None = None,
     inside: bool = True,
     fallback: Collection[str] = (),
+    proxy_limit: int = PROXY_LIMIT,
 ) -> Snapshot:
     """Read the sources named here, and what they need to know where to look.
 
     `scope` are the namespaces to look into, None for all; those of the mesh itself are added. Where not all may be
     read, those that may are, and where Namespaces may not be listed, those of `fallback` are tried too. Without
-    `inside` no pod is talked to, and the sources that would need it are left out. A source that is forbidden or fails
-    has its reason in it. Raises Unreachable or Unauthorized when there is no talking to the API server at all.
+    `inside` no pod is talked to, and the sources that would need it are left out; `proxy_limit` is how many ztunnels,
+    and how many Envoys, are asked. A source that is forbidden or fails has its reason in it. Raises Unreachable or
+    Unauthorized when there is no talking to the API server at all.
     """
     started = time.time()
     client.version()
     with without_collecting():
-        return Snapshot(_take(client, names, Reach(scope, fallback), inside), started)
+        return Snapshot(_take(client, names, Reach(scope, fallback, proxy_limit), inside), started)
 
 
 def _take(client: Client, names: Collection[str], reach: Reach, inside: bool) -> dict[str, Source]:

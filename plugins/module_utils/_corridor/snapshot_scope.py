@@ -22,6 +22,7 @@ from .._kube.client import Client
 from .._kube.kinds import Kind
 
 ROOT = "istio-system"
+PROXY_LIMIT = 40
 # From so many namespaces on one list of all costs less than one for each.
 _FEW = 10
 # Where nobody says what may be read, so many namespaces are tried for each kind.
@@ -37,11 +38,18 @@ _Rules = Sequence[Mapping[str, Any]]
 class Reach:
     """The namespaces of one run: `scope` as asked for, None for all; and, found out once, which of them may be read.
 
-    `fallback` are namespaces to try beside the usual ones where Namespaces may not be listed.
+    `fallback` are namespaces to try beside the usual ones where Namespaces may not be listed. `proxy_limit` is how many
+    ztunnels, and how many Envoys, are asked themselves.
     """
 
-    def __init__(self, scope: frozenset[str] | None = None, fallback: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        scope: frozenset[str] | None = None,
+        fallback: Collection[str] = (),
+        proxy_limit: int = PROXY_LIMIT,
+    ) -> None:
         self.scope = scope
+        self.proxy_limit = proxy_limit
         self._fallback = fallback
         self._lock = Lock()
         self._names: tuple[str, ...] = ()

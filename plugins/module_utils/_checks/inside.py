@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""What istiod and proxies said of themselves: who is who among pods, who answered, and how old things are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from typing import Literal
+
+from . import mesh
+from .model import counted
+from .snapshot import Obj, Snapshot, Undecided, annotations_of, dig, labels_of, meta, name_of, namespace_of, ref
+from .sources import ENVOY_CERTIFICATES, ENVOY_METRICS, PODS, ZTUNNEL_DUMPS, ZTUNNEL_METRICS
+
+ProxyKind = Literal["sidecar", "gateway", "waypoint", "ztunnel", ""]
+
+_CONTAINER = "istio-proxy"
+_SIDECAR_STATUS = "sidecar.istio.io/status"
+_GATEWAY_CLASS = "gateway.networking.k8s.io/gateway-class-name"
+_BY_ARGUMENT: dict[str, ProxyKind] = {
+    "sidecar": "sidecar",
+    "router": "gateway",
+    "waypoint": "waypoint",
+    "ztunnel": "ztunnel",
+}
+REDIRECTION = "ambient.istio.io/redirection"
+_SAID = 3
+
+
+def proxy_kind(pod: Obj) -> ProxyKind:
+    """Which proxy a pod runs; empty for none."""
+    for container in (*(dig(pod, "spec", "initContainers") or ()), *(dig(pod, "spec", "containers") or ())):
+        arguments = list(container.get("args") or ())
+        if arguments[:1] == ["proxy"] and len(arguments) > 1:
+            return _BY_ARGUMENT.get(str(arguments[1]), "")
+        if container.get("name") == _CONTAINER:
+            # A template of one's own may start it otherwise.
+            if labels_of(pod).get(_GATEWAY_CLASS) == "istio-waypoint":
+                return "waypoint"
+            if labels_of(pod).get("app") == "ztunnel":
+                return "ztunnel"
+            return "sidecar" if _SIDECAR_STATUS in annotations_of(pod) else "gateway"
+    return ""
+
+
+def running(pod: Obj) -> bool:
+    """It runs, and is to go on."""
+    return dig(pod, "status", "phase") == "Running" and not meta(pod).get("deletionTimestamp")
+
+
+def ready(pod: Obj) -> bool:
+    return not mesh.pod_trouble(pod)
+
+
+def captured(pod: Obj) -> bool:
+    """istio-cni has led its traffic to ztunnel."""
+    return annotations_of(pod).get(REDIRECTION) == "enabled"
+
+
+def pod_ref(item: Obj) -> str:
+    return f"Pod {namespace_of(item)}/{name_of(item)}"
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def moment(text: object) -> float | None:
+    """Seconds since the epoch of an RFC 3339 time; None for what is none, and for Go's zero time."""
+    try:
+        found = datetime.fromisoformat(str(text or ""))
+    except ValueError:
+        return None
+    if found.year < 1971:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def age(snapshot: Snapshot, pod: Obj) -> float:
+    """Seconds that a pod has been there; endless where it is not told."""
+    made = moment(meta(pod).get("creationTimestamp"))
+    return float("inf") if made is None else snapshot.taken - made
+
+
+def span(seconds: float) -> str:
+    """`40 seconds`, `12 minutes`, `5 hours`, `3 days`: as long as people would say."""
+    whole = int(abs(seconds))
+    for size, noun in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if whole >= 2 * size:
+            return counted(whole // size, noun)
+    return counted(whole, "second")
+
+
+# -- who answered ------------------------------------------------------------------------------------------------------
+
+
+def answered(snapshot: Snapshot, source: str, what: str) -> list[Obj]:
+    """Those that answered; [] when there was nobody to ask. Raises `Undecided` when all that were asked did not."""
+    items = snapshot.items(source)
+    found = [item for item in items if not item.get("error")]
+    if items and not found:
+        raise Undecided(f"none of {counted(len(items), what)} answered: {_errors(items)}")
+    return found
+
+
+def all_answered(snapshot: Snapshot, source: str, what: str) -> None:
+    """Raises `Undecided` when any did not answer: for what each of them alone can know."""
+    items = snapshot.items(source)
+    if unheard := silence(items, what):
+        raise Undecided(unheard)
+
+
+def silence(items: Sequence[Obj], what: str) -> str:
+    """`3 of 5 Envoys did not answer: ...`; empty when all did."""
+    silent = [item for item in items if item.get("error")]
+    if not silent:
+        return ""
+    return f"{len(silent)} of {counted(len(items), what)} did not answer: {_errors(silent)}"
+
+
+def _errors(items: Sequence[Obj]) -> str:
+    told = [str(item["error"]) for item in items[:_SAID]]
+    return "; ".join(dict.fromkeys(told)) + (f" and {len(items) - _SAID} more" if len(items) > _SAID else "")
+
+
+def sampled(snapshot: Snapshot) -> list[str]:
+    """What was asked of some proxies only, as sentences: `40 of 300 ztunnels were asked (proxy_limit).`"""
+    found = []
+    for names, kinds, what in (
+        ((ZTUNNEL_DUMPS, ZTUNNEL_METRICS), ("ztunnel",), "ztunnel"),
+        ((ENVOY_CERTIFICATES, ENVOY_METRICS), ("sidecar", "gateway", "waypoint"), "sidecar, gateway and waypoint pod"),
+    ):
+        asked = max((len(snapshot.items(name)) for name in names if snapshot.knows(name)), default=0)
+        if not asked or not snapshot.knows(PODS):
+            continue
+        there = sum(1 for pod in snapshot.items(PODS) if running(pod) and proxy_kind(pod) in kinds)
+        if asked < there:
+            found.append(
+                f"{asked} of {counted(there, what)} were asked themselves: one of each workload, and no more than "
+                "proxy_limit."
+            )
+    return found
+
+
+def refs(items: Iterable[Obj]) -> tuple[str, ...]:
+    return tuple(sorted({ref(item) for item in items}))
