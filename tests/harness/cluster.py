@@ -85,7 +85,8 @@ def _state(folders: Folders, chosen: Mapping[str, int], programs: Mapping[str, P
         gateway_api=f"{site}/gateway-api/standard-install.yaml",
         gateway_api_older=f"{site}/gateway-api/older-install.yaml",
         versions=dict(zip(("current", "next"), builder.ISTIO_VERSIONS, strict=True)),
-        programs={name: str(programs[name]) for name in ("helm", "kubectl")},
+        programs={name: str(programs[name]) for name in ("helm", "kubectl")}
+        | ({"istioctl": str(found)} if (found := builder.built("istioctl")) else {}),
         tokens={user: (folders.secrets / f"{user}.token").read_text() for user in certificates.USERS},
         ports=dict(chosen),
         logs=str(folders.logs),

@@ -94,7 +94,7 @@ def main() -> int:
     programs = {version: Path(path) for version, path in settings["istiods"].items()}
     istiods = Istiods(api, routes, programs, pods=pods, pids=pids, logs=logs)
     forward = Kubelet(api, mounts.ApiSource(api)).forward
-    proxies = Proxies(Path(settings["proxies"]), istiods, forward, pids=pids, logs=logs)
+    proxies = Proxies(api, Path(settings["proxies"]), istiods, forward, pids=pids, logs=logs)
     for kind, path in WATCHED.items():
         Watcher(api, kind, path, changes, trim.pod if kind == "Pod" else slim).start()
     helm, kubeconfig, charts, home = (Path(settings["sail"][name]) for name in ("helm", "kubeconfig", "charts", "home"))

@@ -6,7 +6,8 @@
 
 A proxy connects to the istiod that its pod's configuration names: service, selector, a Ready istiod process behind it.
 It acknowledges what it gets, unless its pod's annotation harness.meshwright.io/reject lists the type (cds, lds, rds,
-eds; for ztunnel address, authorization). What a ztunnel was sent is at port 15000 of its pod, as with the genuine one.
+eds; for ztunnel address, authorization). What a ztunnel was sent is at port 15000 of its pod, as with the genuine one;
+certificates and metrics are there too, of all proxies, connected or not (`answers`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .. import processes
+from ..api import Api, ApiError
 from ..control_plane import Component
 from ..ports import free_ports
+from . import answers
 from .ambient import annotations_of, is_ready, labels_of
 from .watcher import Change
 
@@ -31,8 +34,8 @@ TYPES = ("sidecar", "router", "waypoint", "ztunnel")
 LIMIT = 300
 """Connections held at most: each costs memory here and in istiod, and 10,000 pods are simulated elsewhere."""
 PROCESS = "proxies"
-ADMIN = 15000
-"""ztunnel's admin port; of it, GET /config_dump is simulated."""
+ADMIN, STATS = 15000, 15020
+"""Ports that every proxy answers on."""
 log = logging.getLogger("proxies")
 
 
@@ -51,10 +54,6 @@ class Istiods(Protocol):
     def reachable(self, namespace: str, selector: Mapping[str, str]) -> int | None: ...
 
 
-def _environment(container: Object) -> dict[str, str]:
-    return {each["name"]: each.get("value", "") for each in container.get("env", ())}
-
-
 def proxy_container(pod: Object) -> Object | None:
     """The container that is a proxy: `istio-proxy` of any kind of pod, or ztunnel's."""
     spec = pod["spec"]
@@ -67,7 +66,7 @@ def proxy_container(pod: Object) -> Object | None:
 
 def discovery_service(container: Object) -> tuple[str, str] | None:
     """(namespace, name) of the Service that the proxy takes its configuration from."""
-    values = _environment(container)
+    values = answers.environment(container)
     match = re.search(r'"?discoveryAddress"?\s*:\s*"?([^",}\s]+)', values.get("PROXY_CONFIG", ""))
     address = match.group(1) if match else values.get("XDS_ADDRESS") or values.get("CA_ADDR", "")
     parts = address.rpartition(":")[0].split(".")
@@ -75,13 +74,12 @@ def discovery_service(container: Object) -> tuple[str, str] | None:
 
 
 def _metadata(pod: Object, container: Object) -> Object:
-    values = _environment(container)
-    version = container["image"].rpartition(":")[2].removesuffix("-distroless").removesuffix("-debug")
+    values = answers.environment(container)
     prefix = "ISTIO_META_"
     return {
         **{key.removeprefix(prefix): text for key, text in values.items() if key.startswith(prefix) and text},
         "CLUSTER_ID": values.get("ISTIO_META_CLUSTER_ID", "Kubernetes"),
-        "ISTIO_VERSION": version,
+        "ISTIO_VERSION": answers.version(container),
         "LABELS": labels_of(pod),
         "NAME": pod["metadata"]["name"],
         "NAMESPACE": pod["metadata"]["namespace"],
@@ -115,16 +113,21 @@ def connection(pod: Object, services: Mapping[str, Object], reachable: Reachable
     }
 
 
+def _is_sidecar(item: tuple[str, Object]) -> bool:
+    return bool((proxy_container(item[1]) or {}).get("args", [])[1:2] == ["sidecar"])
+
+
 class Proxies:
     """Keeps the Go program's connections equal to the Ready proxies; starts it with the first of them."""
 
-    def __init__(self, program: Path, istiods: Istiods, forward: Forward, *, pids: Path, logs: Path) -> None:
-        self._program, self._istiods, self._forward = program, istiods, forward
+    def __init__(self, api: Api, program: Path, istiods: Istiods, forward: Forward, *, pids: Path, logs: Path) -> None:
+        self._api, self._program, self._istiods, self._forward = api, program, istiods, forward
         self._pids, self._logs = pids, logs
         self._pods: dict[str, Object] = {}
         self._services: dict[str, Object] = {}
         self._held: dict[str, Object] = {}
-        self._admins: dict[str, int] = {}
+        self._served: dict[str, Object] = {}
+        self._ports: dict[str, tuple[int, int]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._seen = -1
 
@@ -135,7 +138,7 @@ class Proxies:
         if change.now is None or (change.kind == "Pod" and proxy_container(change.now) is None):
             gone = table.pop(change.key, None)
             if gone is not None:
-                self._admins.pop(gone["metadata"].get("uid", ""), None)
+                self._ports.pop(gone["metadata"].get("uid", ""), None)
                 self._seen = -1
         else:
             table[change.key] = change.now
@@ -144,31 +147,48 @@ class Proxies:
     def tick(self, now: float) -> None:
         if self._process is not None and self._process.poll() is not None:
             log.error("the proxies' program ended with code %s; starting it again", self._process.returncode)
-            self._process, self._held, self._admins, self._seen = None, {}, {}, -1
+            self._process, self._held, self._served, self._ports, self._seen = None, {}, {}, {}, -1
         if self._seen == self._istiods.generation:
             return
         seen = self._istiods.generation
+        served: dict[str, Object] = {}
         wanted: dict[str, Object] = {}
-        for key, pod in self._pods.items():
+        # Of very many sidecars some are left out, never a ztunnel, gateway or waypoint.
+        for key, pod in sorted(self._pods.items(), key=_is_sidecar) if len(self._pods) > LIMIT else self._pods.items():
+            if len(served) < LIMIT and (told := answers.of(pod, proxy_container(pod) or {})):
+                try:
+                    admin, stats = self._ports_of(pod)
+                except ApiError as error:
+                    # Its namespace goes, most likely: no reason to forget the others.
+                    log.warning("%s: %s", key, error)
+                    seen = -1
+                else:
+                    served[key] = {"id": key, "serve": told | {"admin": admin, "stats": stats}}
             if len(wanted) < LIMIT and (command := connection(pod, self._services, self._istiods.reachable)):
-                wanted[key] = command | self._admin(pod) if command["type"] == "ztunnel" else command
-        for key in set(self._held) - set(wanted):
-            self._send({"id": key, "remove": True})
-            del self._held[key]
-        for key, command in wanted.items():
-            if self._held.get(key) != command:
-                self._send(command)
-                self._held[key] = command
+                ports = self._ports.get(pod["metadata"].get("uid", ""))
+                wanted[key] = command | {"admin": ports[0]} if ports and command["type"] == "ztunnel" else command
+        # What is served comes before who connects: a ztunnel keeps there what it is sent.
+        self._held = self._tell(self._held, {key: self._held[key] for key in self._held if key in wanted}, "remove")
+        self._served = self._tell(self._served, served, "close")
+        self._held = self._tell(self._held, wanted, "remove")
         self._seen = seen
 
-    def _admin(self, pod: Object) -> Object:
-        """Where the pod's admin port is served; what it was sent stays there when it connects anew."""
+    def _tell(self, before: Mapping[str, Object], now: dict[str, Object], gone: str) -> dict[str, Object]:
+        for key in set(before) - set(now):
+            self._send({"id": key, gone: True})
+        for key, command in now.items():
+            if before.get(key) != command:
+                self._send(command)
+        return now
+
+    def _ports_of(self, pod: Object) -> tuple[int, int]:
+        """Where the pod's ports are served; what it was sent stays there when it connects anew."""
         uid = pod["metadata"]["uid"]
-        if uid not in self._admins:
-            (port,) = free_ports(1)
-            self._forward(pod, {ADMIN: port})
-            self._admins[uid] = port
-        return {"admin": self._admins[uid]}
+        if uid not in self._ports:
+            admin, stats = free_ports(2)
+            self._forward(pod, {ADMIN: admin, STATS: stats})
+            self._ports[uid] = (admin, stats)
+        return self._ports[uid]
 
     def stop(self) -> None:
         """End the program: it ends with its stdin."""
@@ -188,6 +208,8 @@ class Proxies:
                 environment=Component(PROCESS, []).environment(),
                 stdin=subprocess.PIPE,
             )
+            api = {"server": self._api.server, "token": self._api.token, "authority": self._api.authority}
+            self._send({"api": api})
         stdin = self._process.stdin
         assert stdin is not None
         stdin.write(json.dumps(command).encode() + b"\n")

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.harness.agent import ambient, load_balancers, pod_logs, proxies
+from tests.harness.agent import ambient, answers, load_balancers, pod_logs, proxies
 from tests.harness.agent.egress import Routes
 from tests.harness.agent.watcher import Change
+from tests.harness.api import Api
 
 READY = {"podIP": "10.1.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
 
@@ -117,44 +118,93 @@ class Istiod:
         return 1
 
 
-def test_a_ztunnel_has_an_admin_port_of_its_own_as_long_as_its_pod_lives(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    forwarded: list[tuple[str, Mapping[int, int]]] = []
-    sent: list[dict[str, Any]] = []
-    istiod = Istiod()
-    held = proxies.Proxies(
-        tmp_path,
-        istiod,
-        lambda pod, ports: forwarded.append((pod["metadata"]["uid"], ports)),
-        pids=tmp_path,
-        logs=tmp_path,
-    )
-    monkeypatch.setattr(held, "_send", sent.append)
+class Told:
+    """The simulator of proxies, with what it forwards and what it sends to its program."""
 
-    def there(key: str, kind: str, uid: str, **annotations: str) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.forwarded: list[tuple[str, list[int]]] = []
+        self.sent: list[dict[str, Any]] = []
+        api = Api("https://127.0.0.1:1", "token", "authority")
+        self.held = proxies.Proxies(api, folder, Istiod(), self._forward, pids=folder, logs=folder)
+        monkeypatch.setattr(self.held, "_send", self.sent.append)
+        self.held.on_change(Change("Service", "istio-system/istiod", SERVICES["istio-system/istiod"]))
+
+    def _forward(self, pod: dict[str, Any], ports: Mapping[int, int]) -> None:
+        self.forwarded.append((pod["metadata"]["uid"], list(ports)))
+
+    def there(
+        self, key: str, kind: str, uid: str, status: Mapping[str, Any] = READY, annotations: Mapping[str, str] = {}
+    ) -> None:
         one = pod(containers=[proxy(kind, CA_ADDR="istiod.istio-system.svc:15012")])
         one["metadata"] |= {"name": key, "uid": uid, "annotations": annotations}
-        held.on_change(Change("Pod", f"app/{key}", one))
-        held.tick(0)
+        one["status"] = {"phase": "Running", **status}
+        self.held.on_change(Change("Pod", f"app/{key}", one))
+        self.held.tick(0)
 
-    held.on_change(Change("Service", "istio-system/istiod", SERVICES["istio-system/istiod"]))
-    there("web", "sidecar", "u0")
-    there("a", "ztunnel", "u1")
-    there("b", "ztunnel", "u2")
-    there("a", "ztunnel", "u1", **{proxies.REJECT: "address"})
-    held.on_change(Change("Pod", "app/a", None))
-    there("a", "ztunnel", "u3")
-    ports = [next(iter(ports.values())) for _uid, ports in forwarded]
-    assert [(uid, list(ports)) for uid, ports in forwarded] == [(uid, [15000]) for uid in ("u1", "u2", "u3")]
-    assert len({*ports[:2]}) == 2
-    assert [(each["id"], each.get("admin")) for each in sent if "type" in each] == [
+    def gone(self, key: str) -> None:
+        self.held.on_change(Change("Pod", f"app/{key}", None))
+        self.held.tick(0)
+
+
+def test_a_proxy_has_ports_of_its_own_as_long_as_its_pod_lives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = Told(monkeypatch, tmp_path)
+    told.there("web", "sidecar", "u0")
+    told.there("a", "ztunnel", "u1")
+    told.there("b", "ztunnel", "u2")
+    told.there("a", "ztunnel", "u1", annotations={proxies.REJECT: "address"})
+    told.gone("a")
+    told.there("a", "ztunnel", "u3")
+    assert told.forwarded == [(uid, [15000, 15020]) for uid in ("u0", "u1", "u2", "u3")]
+    shown = [(each["id"], each["serve"]["admin"], each["serve"]["stats"]) for each in told.sent if "serve" in each]
+    assert [key for key, _admin, _stats in shown] == ["app/web", "app/a", "app/b", "app/a"]
+    admin = {key: port for key, port, _stats in shown[:3]}
+    assert len({port for each in shown[:3] for port in each[1:]}) == 6
+    assert [(each["id"], each.get("admin")) for each in told.sent if "type" in each] == [
         ("app/web", None),
-        ("app/a", ports[0]),
-        ("app/b", ports[1]),
-        ("app/a", ports[0]),
-        ("app/a", ports[2]),
+        ("app/a", admin["app/a"]),
+        ("app/b", admin["app/b"]),
+        ("app/a", admin["app/a"]),
+        ("app/a", shown[3][1]),
     ]
+    assert [each for each in told.sent if "close" in each or "remove" in each] == [
+        {"id": "app/a", "remove": True},
+        {"id": "app/a", "close": True},
+    ]
+
+
+def test_a_proxy_answers_without_being_connected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And what it answers changes without its connecting anew."""
+    told = Told(monkeypatch, tmp_path)
+    told.there("web", "sidecar", "u0", status={"podIP": "10.1.0.1"})
+    assert [sorted(each) for each in told.sent] == [["id", "serve"]]
+    told.there("web", "sidecar", "u0")
+    told.there("web", "sidecar", "u0", annotations={answers.EXPIRES_IN: "-60", answers.METRICS: "a 1"})
+    told.there("web", "sidecar", "u0", annotations={answers.CRASH: "true"})
+    kinds = ["serve" if "serve" in each else "close" if "close" in each else "type" for each in told.sent]
+    assert kinds == ["serve", "type", "serve", "close"]
+    assert [told.sent[2]["serve"][name] for name in ("expiresIn", "metrics", "identity", "version")] == [
+        -60,
+        "a 1",
+        "spiffe://cluster.local/ns/app/sa/default",
+        "1.31.1",
+    ]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [(None, None), ("600", 600), ("-5", -5), ("soon", None)])
+def test_when_certificates_end(text: str | None, seconds: int | None) -> None:
+    one = pod(containers=[proxy()]) | {"status": {"phase": "Running", "podIP": "10.1.0.1"}}
+    one["metadata"]["annotations"] = {answers.EXPIRES_IN: text} if text else {}
+    shown = answers.of(one, proxy())
+    assert shown is not None and shown["expiresIn"] == seconds
+
+
+def test_of_very_many_proxies_sidecars_are_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(proxies, "LIMIT", 2)
+    told = Told(monkeypatch, tmp_path)
+    for number in range(3):
+        told.there(f"web{number}", "sidecar", f"u{number}")
+    told.there("waypoint", "waypoint", "u9")
+    assert {each["id"] for each in told.sent[-3:]} == {"app/web1", "app/waypoint"}
 
 
 @pytest.mark.parametrize(

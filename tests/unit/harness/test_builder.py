@@ -65,7 +65,7 @@ def test_key_does_not_follow_the_place(family: Path, tmp_path_factory: pytest.Te
 
 
 def test_every_family_is_committed_with_its_pins() -> None:
-    for program in builder.PROGRAMS:
+    for program in (*builder.PROGRAMS, *builder.EXTRA.values()):
         assert (builder.FAMILIES / program.family / "go.mod").is_file(), program
         assert (builder.FAMILIES / program.family / "go.sum").is_file(), program
 
@@ -74,6 +74,38 @@ def test_the_two_istiods_differ_only_in_their_version() -> None:
     first, second = (p for p in builder.PROGRAMS if p.name.startswith("istiod-"))
     assert first.package == second.package
     assert [value.replace("1.31.1", "1.32.0") for value in first.values] == list(second.values)
+
+
+def test_istioctl_is_of_the_istiods_sources() -> None:
+    def pinned(family: str) -> str:
+        lines = (builder.FAMILIES / family / "go.mod").read_text(encoding="utf-8").splitlines()
+        (found,) = (line.split()[1] for line in lines if line.split()[:1] == ["istio.io/istio"])
+        return found
+
+    assert pinned("istioctl") == pinned("istio")
+    assert builder.ISTIOCTL.values == next(p for p in builder.PROGRAMS if p.name == "istiod-1.31.1").values
+
+
+def test_a_program_that_no_cluster_needs_is_built_when_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(builder, "find_go", lambda _cache: ("go", "1.26.0"))
+    asked: list[str] = []
+
+    def build(_go: str, program: Program, _family: Path, target: Path) -> None:
+        asked.append(program.name)
+        target.mkdir(parents=True)
+        (target / program.name).touch()
+
+    monkeypatch.setattr(builder, "_build", build)
+    assert builder.ISTIOCTL not in builder.PROGRAMS
+    assert builder.built("istioctl") is None
+    lines: list[str] = []
+    path = builder.program("istioctl", note=lines.append)
+    assert builder.program("istioctl", note=lines.append) == builder.built("istioctl") == path
+    assert asked == ["istioctl"]
+    assert lines[0] == "programs: 1 to build from source, once" and lines[-1] == "programs: 1 cached"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ func (o object) text(name, value string) {
 	o.unless(value == "", name, value)
 }
 
-// dump is ztunnel's /config_dump, less what does not come from istiod: certificates, config, version, workloadState.
+// dump is what of ztunnel's /config_dump comes from istiod: not certificates, config, version, workloadState.
 func dump(state *received) (object, error) {
 	var workloads []*workloadapi.Workload
 	var found []*workloadapi.Service

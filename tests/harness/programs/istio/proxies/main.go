@@ -6,7 +6,7 @@
 //
 // Reads commands from stdin, one JSON object per line (see command), and ends with it. A proxy subscribes as Envoy
 // (or ztunnel) does and acknowledges what it gets, except for the types that it is told to reject. What a ztunnel
-// gets is kept and served on a port of loopback (see admin).
+// gets is kept and served on a port of loopback, and so are certificates and metrics (see admin).
 package main
 
 import (
@@ -52,8 +52,13 @@ type command struct {
 	Metadata  map[string]any `json:"metadata,omitempty"`
 	// Reject holds short names of types: cds, lds, rds, eds, address, authorization.
 	Reject []string `json:"reject,omitempty"`
-	// Admin is the port of loopback where a ztunnel's /config_dump is served, if at all.
+	// Admin tells a ztunnel from an earlier one of its name: the port where its /config_dump is served.
 	Admin int `json:"admin,omitempty"`
+	// API, alone, says where the cluster is: the first command.
+	API *api `json:"api,omitempty"`
+	// Serve, with ID, is what the proxy's ports answer with from now on, be it connected or not; Close ends that.
+	Serve *shown `json:"serve,omitempty"`
+	Close bool   `json:"close,omitempty"`
 }
 
 var typesByName = map[string]string{
@@ -189,37 +194,53 @@ func main() {
 			fmt.Fprintln(os.Stderr, "error: a command that cannot be read:", err)
 			continue
 		}
+		if c.API != nil {
+			kube = c.API
+			kube.connect()
+			continue
+		}
+		if c.Close || c.Serve != nil {
+			if err := show(c, admins); err != nil {
+				fmt.Fprintf(os.Stderr, "error: %s: %v\n", c.ID, err)
+			}
+			continue
+		}
 		if cancel, known := running[c.ID]; known {
 			cancel()
 			delete(running, c.ID)
-		}
-		if known := admins[c.ID]; known != nil && known.port != c.Admin {
-			_ = known.server.Close()
-			delete(admins, c.ID)
 		}
 		if c.Remove {
 			continue
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		running[c.ID] = cancel
-		if err := start(ctx, c, admins); err != nil {
+		var into *received
+		if known := admins[c.ID]; known != nil && c.Type == model.Ztunnel {
+			into = known.state
+		}
+		if err := run(ctx, c, into); err != nil {
 			fmt.Fprintf(os.Stderr, "error: %s: %v\n", c.ID, err)
 		}
 	}
 }
 
-// start serves the proxy's admin port, where it has one and is not serving yet, and makes it connect.
-func start(ctx context.Context, c command, admins map[string]*admin) error {
-	var into *received
-	if c.Admin != 0 {
-		if admins[c.ID] == nil {
-			served, err := serve(c.Admin)
-			if err != nil {
-				return err
-			}
-			admins[c.ID] = served
-		}
-		into = admins[c.ID].state
+// show begins, changes or ends what the proxy's ports answer with. What it was sent stays while it has its ports.
+func show(c command, admins map[string]*admin) error {
+	known := admins[c.ID]
+	if known != nil && c.Serve != nil && known.at(*c.Serve) {
+		known.update(*c.Serve)
+		return nil
 	}
-	return run(ctx, c, into)
+	if known != nil {
+		known.close()
+		delete(admins, c.ID)
+	}
+	if c.Close {
+		return nil
+	}
+	served, err := serve(*c.Serve)
+	if err == nil {
+		admins[c.ID] = served
+	}
+	return err
 }
