@@ -19,6 +19,8 @@ from ansible_collections.meshwright.istio.plugins.module_utils._checks.snapshot 
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures" / "snapshots"
 SAIL = ("sail_istios", "sail_revisions", "sail_tags", "sail_cnis", "sail_ztunnels")
+ENROLLED = {"shop", "bank"}
+_NAMES = ("name", "namespace")
 Edit = Callable[[list[dict[str, Any]]], Any]
 
 
@@ -38,8 +40,26 @@ def load(name: str) -> Snapshot:
 
 
 def healthy(**edits: Edit) -> Snapshot:
-    """The embedded ambient mesh; each keyword names a source and a function that changes its list in place."""
+    """The embedded ambient mesh; each keyword names a source and a function that changes its list in place.
+
+    Its namespace shop is ambient, with a workload and a Service web behind a waypoint; bank has sidecars in its teller.
+    """
+    return _edited(recorded("embedded-ambient"), edits)
+
+
+def bare(**edits: Edit) -> Snapshot:
+    """The same mesh while nothing is enrolled."""
     lists = recorded("embedded-ambient")
+    for items in lists.values():
+        items[:] = [
+            item
+            for item in items
+            if not {item.get("metadata", {}).get(key) for key in ("name", "namespace")} & ENROLLED
+        ]
+    return _edited(lists, edits)
+
+
+def _edited(lists: dict[str, list[dict[str, Any]]], edits: dict[str, Edit]) -> Snapshot:
     for name, edit in edits.items():
         edit(lists.setdefault(name, []))
     return snapshot(lists, unserved=SAIL)

@@ -14,6 +14,7 @@ from .snapshots import (
     SAIL,
     Edit,
     add,
+    bare,
     both,
     canary,
     drop,
@@ -40,7 +41,7 @@ class TestStale:
         assert outcome("MW0004", healthy()).status == "passed"
 
     def test_left_behind(self) -> None:
-        result = outcome("MW0004", healthy(**OLD))
+        result = outcome("MW0004", bare(**OLD))
         assert severities(result) == ["warning"]
         assert "Nothing uses istiod of revision old any more" in result.findings[0].title
         assert result.findings[0].objects == ("Deployment istio-system/istiod-old",)
@@ -81,16 +82,16 @@ class TestStale:
         moved = environment("ztunnel", "XDS_ADDRESS", "istiod-next.istio-system.svc:15012")
         both_moved = both(moved, environment("ztunnel", "CA_ADDRESS", "istiod-next.istio-system.svc:15012"))
         edits = {**canary(), "daemonsets": both_moved}
-        assert severities(outcome("MW0004", healthy(**edits))) == ["warning"]
+        assert severities(outcome("MW0004", bare(**edits))) == ["warning"]
         edits["namespaces"] = add(namespace("shop", injection="enabled"))
-        assert outcome("MW0004", healthy(**edits)).findings == ()
+        assert outcome("MW0004", bare(**edits)).findings == ()
 
     def test_the_default_validator_is_moved_first(self) -> None:
         moved = both(
             environment("ztunnel", "XDS_ADDRESS", "istiod-next.istio-system.svc:15012"),
             environment("ztunnel", "CA_ADDRESS", "istiod-next.istio-system.svc:15012"),
         )
-        found = outcome("MW0004", healthy(**canary(), daemonsets=moved)).findings[0]
+        found = outcome("MW0004", bare(**canary(), daemonsets=moved)).findings[0]
         assert any("istiod-default-validator" in text for text in found.evidence)
         assert found.remedy.startswith("Move the default validator")
 

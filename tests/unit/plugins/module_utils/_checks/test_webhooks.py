@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .snapshots import Edit, drop, healthy, load, outcome, put, recorded, severities, snapshot, twin
+from .snapshots import Edit, bare, drop, healthy, load, outcome, put, recorded, severities, snapshot, twin
 
 INJECTOR, VALIDATOR, DEFAULT = "istio-sidecar-injector", "istio-validator-istio-system", "istiod-default-validator"
 
@@ -93,7 +93,7 @@ class TestOverlaps:
         assert outcome("MW0018", load(name)).status == "passed"
 
     def test_two_alike_where_no_namespace_is_labelled_yet(self) -> None:
-        result = outcome("MW0018", healthy(mutating_webhooks=twin(INJECTOR, "istio-sidecar-injector-copy")))
+        result = outcome("MW0018", bare(mutating_webhooks=twin(INJECTOR, "istio-sidecar-injector-copy")))
         assert result.status == "warning"
         assert "MutatingWebhookConfiguration istio-sidecar-injector-copy" in result.findings[0].objects
 
@@ -101,7 +101,7 @@ class TestOverlaps:
         def enabled(items: list[dict[str, Any]]) -> None:
             items.append({"kind": "Namespace", "metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}}})
 
-        seen = healthy(mutating_webhooks=twin(INJECTOR, "istio-sidecar-injector-copy"), namespaces=enabled)
+        seen = bare(mutating_webhooks=twin(INJECTOR, "istio-sidecar-injector-copy"), namespaces=enabled)
         result = outcome("MW0018", seen)
         assert result.status == "failed"
         # four webhooks overlap in as many ways: one pair of configurations, one finding
