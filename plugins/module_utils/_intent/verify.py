@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._checks import picture
 from .._checks.baseline import Entry
 from .._checks.model import Check
 from .._checks.registry import ALWAYS, CATEGORIES, CHECKS
@@ -41,6 +42,7 @@ class VerifyIntent:
     proxy_limit: int = 40
     resources: Mapping[str, Resource] | None = None
     baseline: tuple[Entry, ...] = ()
+    info: bool = False
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> VerifyIntent:
@@ -67,6 +69,7 @@ class VerifyIntent:
             proxy_limit=40 if limit is None else int(limit),
             resources={each.source: each.resource for each in own if each.resource is not None},
             baseline=baseline(params.get("baseline") or (), {check.id for check in (*CHECKS, *_of(own))}),
+            info=bool(params.get("info")),
         )
 
     @property
@@ -74,6 +77,8 @@ class VerifyIntent:
         """The names of all that is read of the cluster, less what only the proxies can tell when they are not asked."""
         asked = [check for check in self.checks if self.inside or not asks_inside(check)]
         names = [name for check in asked for name in (*check.sources, *check.extra)]
+        if self.info:
+            names += [*picture.SOURCES, *picture.INSIDE_SOURCES]
         own = self.resources or {}
         return tuple(name for name in dict.fromkeys(names) if name not in own and (self.inside or name not in INSIDE))
 

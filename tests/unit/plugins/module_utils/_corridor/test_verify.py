@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -35,6 +37,11 @@ class Clock:
 
 
 class NoClient:
+    connection = SimpleNamespace(server="https://api.example:6443", context="staging")
+
+    def version(self) -> dict[str, Any]:
+        return {"gitVersion": "v1.35.4"}
+
     def with_deadline(self, deadline: Any) -> NoClient:
         return self
 
@@ -43,7 +50,7 @@ def verify(monkeypatch: pytest.MonkeyPatch, looks: list[Snapshot | Exception], *
     """Verify with these snapshots, one for each look; the last one stays."""
     monkeypatch.setattr(walk, "Deadline", Clock)
 
-    def take(client: Client, names: Any) -> Snapshot:
+    def take(client: Client, names: Any, **how: Any) -> Snapshot:
         look = looks.pop(0) if len(looks) > 1 else looks[0]
         if isinstance(look, Exception):
             raise look
@@ -72,7 +79,11 @@ def test_failing_carries_the_whole_result(monkeypatch: pytest.MonkeyPatch) -> No
         "checks",
         "findings",
         "findings_left_out",
+        "accepted",
+        "baseline",
         "summary",
+        "limits",
+        "cluster",
         "table",
         "attempts",
         "warnings",
@@ -115,3 +126,28 @@ def test_unknown_is_named_in_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = broken(healthy(), "nodes", "user u may not list nodes")
     result = verify(monkeypatch, [seen])
     assert result["warnings"] == ["MW0010 (ztunnel is ready on every node) is unknown: user u may not list nodes"]
+
+
+def test_one_reason_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = broken(healthy(), "daemonsets", "may not list daemonsets")
+    warnings = verify(monkeypatch, [seen], checks=["9", "10"])["warnings"]
+    assert warnings == ["2 checks are unknown (MW0009, MW0010): may not list daemonsets"]
+
+
+def test_what_was_not_looked_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = verify(monkeypatch, [healthy()], namespaces=["shop"], port_forward=False, checks=["8", "36"])
+    assert result["limits"] == [
+        "Only these namespaces, and those of the control plane, were looked at: shop.",
+        "Neither istiod nor any proxy was asked itself, for port_forward is false.",
+    ]
+    assert result["cluster"]["context"] == "staging"
+
+
+def test_what_is_accepted_does_not_fail_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = replace(stuck(), taken=1_780_000_000.0)
+    entry = {"check": "10", "object": "DaemonSet */ztunnel", "reason": "a node is mended", "expires": "2026-06-30"}
+    result = verify(monkeypatch, [seen], baseline=[entry])
+    assert (result["summary"]["failed"], len(result["accepted"]), result["warnings"]) == (0, 1, [])
+    with pytest.raises(walk.VerifyFailed) as caught:
+        verify(monkeypatch, [seen], baseline=[{**entry, "expires": "2026-05-01"}])
+    assert "accepted MW0010 for DaemonSet */ztunnel until 2026-05-01" in caught.value.details["warnings"][0]
