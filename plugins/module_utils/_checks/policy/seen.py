@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from .. import mesh, sources
-from ..model import Finding
+from ..model import Finding, NotApplicable
 from ..snapshot import Obj, Snapshot, Undecided, dig, labels_of, name_of, namespace_of, ref
 from . import scene as kinds
 from .judge import JUDGED, judge
@@ -36,9 +36,9 @@ SOURCE_OF: dict[str, str] = {
 }
 
 # What decides how all policy is judged: a check names these beside the kinds that it is about.
-GROUND: tuple[str, ...] = ("namespaces", sources.PODS, sources.ALL_SERVICES)
-# What is only asked where it is there: whose namespace is the root one, and whether there are other clusters.
-BESIDE: tuple[str, ...] = ("istiods", sources.MESH_CONFIGS, sources.REMOTE_SECRETS)
+GROUND: tuple[str, ...] = ("istiods", "namespaces", sources.PODS, sources.ALL_SERVICES)
+# What is only asked where it is there: which namespace is the root one, and whether there are other clusters.
+BESIDE: tuple[str, ...] = ("mutating_webhooks", sources.MESH_CONFIGS, sources.REMOTE_SECRETS)
 
 _DEFAULT_ROOT = "istio-system"
 # An object as people name it, in a subject: `Service shop/web`.
@@ -77,6 +77,37 @@ def finding(one: Judged, evidence: Iterable[str] = ()) -> Finding:
     # Judging speaks to who is about to write; here all is written already.
     hint = one.hint.replace(" in the same task", "")
     return Finding(one.severity, title, tuple(dict.fromkeys((ref(one.obj), *named))), tuple(evidence), hint)
+
+
+def found(
+    snapshot: Snapshot,
+    rules: Iterable[str],
+    names: Iterable[str],
+    *,
+    keep: Callable[[Judged], bool] = lambda one: True,
+) -> Iterator[Finding]:
+    """What judging found by these rules, of what is to be kept; `names` are the sources that it takes.
+
+    Raises `NotApplicable` in a cluster without a mesh, and `Undecided` at the end when a source could not be read.
+    """
+    mesh_here(snapshot)
+    problems = judged(snapshot)
+    for rule in rules:
+        for one in problems.get(rule, ()):
+            if keep(one):
+                yield finding(one)
+    need(snapshot, names)
+
+
+def mesh_here(snapshot: Snapshot) -> None:
+    """Raises `NotApplicable` where no control plane looks at the cluster: there policy means nothing."""
+    if mesh.control_planes(snapshot):
+        return
+    with suppress(Undecided):
+        if mesh.injectors(snapshot):
+            # Of a control plane that runs outside.
+            return
+    raise NotApplicable("no istiod runs in this cluster")
 
 
 def root_of(snapshot: Snapshot) -> str:

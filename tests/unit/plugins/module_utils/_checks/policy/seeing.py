@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ansible_collections.meshwright.istio.plugins.module_utils._checks import registry, sources
+from ansible_collections.meshwright.istio.plugins.module_utils._checks import registry
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.model import Finding
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.scene import kind_of
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.seen import BESIDE, SOURCE_OF

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy import scene, seen
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.policy.model import Judged
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.snapshot import Snapshot, Source, Undecided

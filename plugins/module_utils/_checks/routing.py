@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Checks of routing: what routes name, and who gets into whose way. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from .model import Check, Finding
+from .policy import scene as kinds
+from .policy import seen
+from .policy.clashing import both, same_servers, shown
+from .policy.model import Judged, some
+from .policy.view import View
+from .snapshot import Obj, Snapshot, dig, ref
+
+_NAMED = (
+    "unknown-host",
+    "unknown-subset",
+    "unknown-port",
+    "unknown-delegate",
+    "unknown-gateway",
+    "unknown-section",
+    "unknown-parent",
+    "no-reference-grant",
+    "parent-refuses",
+    "routing-without-waypoint",
+    "weights",
+    "unknown-route-host",
+    "host-not-on-gateway",
+    "empty-subset",
+    "two-destination-rules",
+)
+_ROUTES = seen.sources_of(
+    kinds.VIRTUAL_SERVICE,
+    kinds.DESTINATION_RULE,
+    kinds.SERVICE_ENTRY,
+    kinds.ISTIO_GATEWAY,
+    kinds.GATEWAY,
+    kinds.REFERENCE_GRANT,
+    *kinds.ROUTES,
+)
+
+
+def routes(snapshot: Snapshot) -> Iterator[Finding]:
+    """MW0034."""
+    seen.mesh_here(snapshot)
+    view, problems = seen.view_of(snapshot), seen.judged(snapshot)
+    yield from _two_for_a_host(problems.get("two-virtual-services", []))
+    yield from _mixed(problems.get("mixed-routing", []))
+    yield from _servers(view)
+    # What istiod would refuse is another check.
+    yield from seen.found(snapshot, _NAMED, _ROUTES, keep=lambda one: "negative weight" not in one.message)
+
+
+def _two_for_a_host(problems: list[Judged]) -> Iterator[Finding]:
+    """One finding for all VirtualServices of a host."""
+    hosts: dict[str, dict[str, Obj]] = defaultdict(dict)
+    for one in problems:
+        hosts[one.subject.partition(" ")[0]][ref(one.obj)] = one.obj
+    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for host, objects in hosts.items():
+        groups[tuple(sorted(objects))].append(host)
+    for names, shared in groups.items():
+        same = [hosts[shared[0]][name] for name in names]
+        yield Finding(
+            "error",
+            f"{both(same)} are for the same host on the mesh ({some(shared)}): only one of them takes effect.",
+            names,
+            (),
+            "Put them into one VirtualService, use delegates, or narrow exportTo.",
+        )
+
+
+def _mixed(problems: list[Judged]) -> Iterator[Finding]:
+    told: set[frozenset[str]] = set()
+    for one in problems:
+        pair = frozenset((ref(one.obj), " ".join(one.subject.split()[-2:])))
+        if pair not in told:
+            told.add(pair)
+            yield seen.finding(one)
+
+
+def _servers(view: View) -> Iterator[Finding]:
+    for same in same_servers(view):
+        labels = tuple(map(ref, same.gateways))
+        what = f"port {same.port} and {'host' if len(same.hosts) == 1 else 'hosts'} {some(list(same.hosts))}"
+        verb = "have" if len(labels) > 1 else "has"
+        who = f"{both(same.gateways)} {verb} more than one server for {what} on the same pods"
+        evidence = tuple(
+            f"{ref(gateway)} selects {shown(dig(gateway, 'spec', 'selector') or {})}" for gateway in same.gateways
+        )
+        if same.ignored:
+            yield Finding(
+                "error",
+                f"{who}: istiod takes the first and leaves the other out, with its certificate and its routes.",
+                labels,
+                evidence,
+                "Give each host to one server, or put both into one Gateway.",
+            )
+        elif same.redirects:
+            yield Finding(
+                "warning",
+                f"{who}, and only some send clients on to HTTPS: which of them counts is not told.",
+                labels,
+                evidence,
+                "Let all of them say tls.httpsRedirect, or none.",
+            )
+        else:
+            yield Finding(
+                "info",
+                f"{who}: istiod merges them, so routes that name one of these Gateways are not told apart by it.",
+                labels,
+                evidence,
+                "Put the host into one Gateway, which all its VirtualServices name.",
+            )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        34,
+        "Routes lead somewhere, and only one is for each host",
+        "routing",
+        "error",
+        _ROUTES,
+        "What VirtualServices, DestinationRules and Gateway API routes name has to be there: hosts (by the registry: "
+        "Services, ServiceEntries, exportTo), ports, subsets, Gateways with their listeners, delegates, parents, "
+        "backends in other namespaces by a ReferenceGrant; and weights have to route. Two VirtualServices on the mesh "
+        "for one host, a VirtualService and an HTTPRoute for one Service, and servers of several Gateways that share "
+        "host and port on the same pods get into each other's way. Routes for ambient Services without a waypoint have "
+        "no effect, since ztunnel does not route. In a mesh of several clusters a missing host is a warning: another "
+        "one may have it. docs/policy-guards.md lists the rules.",
+        routes,
+        seen.BESIDE,
+    ),
+)
