@@ -15,7 +15,7 @@ from functools import lru_cache
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One certificate of an authority. Times are in seconds since the epoch, `serial` is in hexadecimal."""
+    """One certificate of an authority. Times are in seconds since the epoch, `serial` is in hexadecimal digits."""
 
     subject: str
     serial: str
@@ -37,7 +37,7 @@ def authorities(text: str) -> tuple[Certificate, ...]:
     found = tuple(
         Certificate(
             subject=_subject(entry.get("subject")),
-            serial=str(entry.get("serialNumber", "")).lower(),
+            serial=f"{int(str(entry['serialNumber']), 16):x}",
             not_before=ssl.cert_time_to_seconds(str(entry["notBefore"])),
             not_after=ssl.cert_time_to_seconds(str(entry["notAfter"])),
         )

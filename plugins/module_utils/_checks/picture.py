@@ -66,10 +66,9 @@ def _gateways(look: Looking) -> dict[str, Any]:
 
 
 def _resources(look: Looking) -> dict[str, Any]:
-    shown = cost(look).shown()
-    costing = shown.get("namespaces", {})
-    chosen = sorted(name for name in costing if look.asked(name))[:MOST]
-    return {"resources": {**shown, "namespaces": {name: costing[name] for name in chosen}}}
+    found = cost(look)
+    chosen = sorted(name for name in {*found.tallies, *found.captured} if look.asked(name))[:MOST]
+    return {"resources": found.shown(chosen)}
 
 
 def cost(look: Looking) -> Account:

@@ -8,12 +8,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from . import pem
+from .model import counted
 from .picture_looking import Looking, text
 from .snapshot import Obj, Undecided, dig, namespace_of, ref
 from .sources import ENVOY_CERTIFICATES, ISTIOD_SYNC, ROOT_CERTIFICATES, ZTUNNEL_DUMPS
@@ -60,49 +61,71 @@ def _state(proxy: Obj) -> int:
 
 
 class _Certificate(NamedTuple):
+    """`group` are those of which only the one that ends first is told: of one root, of one identity."""
+
     not_after: str
+    not_before: str
+    root: bool
+    group: str
     what: str
     where: str
-    not_before: str
 
 
 def certificates(look: Looking) -> list[dict[str, Any]]:
-    """Those that end first, each once. Raises `Undecided` when none could be looked at."""
-    found: set[_Certificate] = set()
+    """The roots, and of the others those that end first. Raises `Undecided` when none could be looked at."""
+    found: dict[str, _Certificate] = {}
+    pods: Counter[str] = Counter()
     problems = []
-    for read in (_roots, _of_ztunnels, _of_envoys):
+    for read in _READERS:
         try:
-            found.update(read(look))
+            for one in read(look):
+                # what ConfigMaps hold says itself how many do
+                pods[one.group] += read is not _roots
+                known = found.get(one.group)
+                found[one.group] = one if known is None or one.not_after < known.not_after else known
         except Undecided as reason:
             problems.append(str(reason))
     if len(problems) == len(_READERS):
         raise Undecided(problems[0])
+    # Those of workloads hold for a day: they would leave no room for what matters most.
+    first = sorted(found.values(), key=lambda one: (not one.root, one))[:_MOST_CERTIFICATES]
     return [
-        {"what": one.what, "where": one.where, "not_before": one.not_before, "not_after": one.not_after}
-        for one in sorted(found)[:_MOST_CERTIFICATES]
+        {
+            "what": one.what,
+            "where": _where(one.where, pods[one.group]),
+            "not_before": one.not_before,
+            "not_after": one.not_after,
+        }
+        for one in sorted(first)
     ]
 
 
+def _where(first: str, pods: int) -> str:
+    others = pods - first.startswith("Pod ")
+    return f"{first} and {counted(others, 'pod')} more" if others > 0 else first
+
+
 def _roots(look: Looking) -> Iterator[_Certificate]:
-    """The roots that namespaces are given: each once, with the number of namespaces that have it."""
-    homes: Counter[str] = Counter()
-    unreadable: dict[str, str] = {}
+    """The roots that namespaces are given: each once for every text, with the number of namespaces that have it."""
+    homes: dict[str, list[str]] = defaultdict(list)
     for item in look.snapshot.items(ROOT_CERTIFICATES):
         if look.asked(namespace_of(item)):
-            homes[text(item, "data", "root-cert.pem") or ""] += 1
-            unreadable.setdefault(text(item, "data", "root-cert.pem") or "", ref(item))
-    for content, count in homes.items():
+            homes[text(item, "data", "root-cert.pem") or ""].append(ref(item))
+    for content, where in homes.items():
         try:
             authorities = pem.authorities(content)
         except ValueError as error:
-            look.unread[ROOT_CERTIFICATES] = f"{unreadable[content]} and {count - 1} more: {error}"
+            more = f" and {len(where) - 1} more" if len(where) > 1 else ""
+            look.unread[ROOT_CERTIFICATES] = f"{where[0]}{more}: {error}"
             continue
         for one in authorities:
             yield _Certificate(
                 _time(one.not_after),
-                f"root certificate {one.subject}",
-                f"ConfigMap istio-ca-root-cert of {count} namespace{'' if count == 1 else 's'}",
                 _time(one.not_before),
+                True,
+                f"root {one.serial}",
+                f"root certificate {one.subject}",
+                f"ConfigMap istio-ca-root-cert of {counted(len(where), 'namespace')}",
             )
 
 
@@ -111,7 +134,8 @@ def _of_ztunnels(look: Looking) -> Iterator[_Certificate]:
         for entry in dump.get("certificates") or ():
             identity = str(entry.get("identity", ""))
             if _about(look, identity):
-                yield from _shown(entry.get("leaf"), f"certificate of {identity}", ref(dump))
+                yield from _one(entry.get("leaf"), False, identity, f"certificate of {identity}", ref(dump))
+                yield from _root(entry.get("root"), dump)
 
 
 def _of_envoys(look: Looking) -> Iterator[_Certificate]:
@@ -119,16 +143,24 @@ def _of_envoys(look: Looking) -> Iterator[_Certificate]:
         if not look.asked(namespace_of(answer)):
             continue
         for entry in answer.get("certificates") or ():
-            what = "root certificate" if entry.get("name") == "ROOTCA" else "certificate"
-            yield from _shown(entry, f"{what} of a {answer.get('proxy') or 'proxy'}", ref(answer))
+            if entry.get("name") == "ROOTCA":
+                yield from _root(entry, answer)
+            else:
+                what = f"certificate of a {answer.get('proxy') or 'proxy'}"
+                yield from _one(entry, False, ref(answer), what, ref(answer))
 
 
 _READERS: tuple[Callable[[Looking], Iterator[_Certificate]], ...] = (_roots, _of_ztunnels, _of_envoys)
 
 
-def _shown(entry: Any, what: str, where: str) -> Iterator[_Certificate]:
+def _root(entry: Any, of: Obj) -> Iterator[_Certificate]:
+    serial = str(entry.get("serial") or "") if isinstance(entry, Mapping) else ""
+    yield from _one(entry, True, f"root {serial}", f"root certificate {serial}", ref(of))
+
+
+def _one(entry: Any, root: bool, group: str, what: str, where: str) -> Iterator[_Certificate]:
     if isinstance(entry, Mapping) and entry.get("not_after"):
-        yield _Certificate(str(entry["not_after"]), what, where, str(dig(entry, "not_before") or ""))
+        yield _Certificate(str(entry["not_after"]), str(dig(entry, "not_before") or ""), root, group, what, where)
 
 
 def _about(look: Looking, identity: str) -> bool:

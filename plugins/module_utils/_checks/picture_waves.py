@@ -22,7 +22,6 @@ from .sources import JOURNALS
 SOURCES = (JOURNALS,)
 
 _OPERATION, _DONE, _RETURN = "enrollment", "done", "return"
-_MOST_FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +70,18 @@ def _move(namespace: str, found: journals.Content) -> _Move:
 
 def _wave(name: str, moves: list[_Move]) -> dict[str, Any]:
     stages = Counter(move.stage for move in moves)
-    failures = [
-        {
-            "namespace": move.namespace,
-            "stage": str(move.failure.get("stage", "")),
-            "message": bounded(str(move.failure["message"]), 300),
-        }
-        for move in moves
-        if move.failure.get("message")
-    ]
+    failed = [move for move in moves if move.failure.get("message")]
+    done = stages[_DONE]
     return {
         "name": name,
+        "status": "failed" if failed else "done" if done == len(moves) else "under way",
         "namespaces": [move.namespace for move in moves][:MOST],
-        "from": dict(sorted(Counter(move.before for move in moves).items())),
+        "total": len(moves),
+        "done": done,
         "stages": dict(sorted(stages.items())),
-        "done": stages[_DONE],
-        "left": len(moves) - stages[_DONE],
+        "from": dict(sorted(Counter(move.before for move in moves).items())),
         "workloads": {state: sum(move.workloads.get(state, 0) for move in moves) for state in ("started", "done")},
-        "failures": failures[:_MOST_FAILURES],
+        "failed": [move.namespace for move in failed][:MOST],
+        "message": bounded(f"{failed[0].namespace}: {failed[0].failure['message']}") if failed else None,
         "last": max((move.last for move in moves), default="") or None,
     }

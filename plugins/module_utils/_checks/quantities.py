@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 _QUANTITY = re.compile(r"^(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?P<suffix>[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$")
@@ -37,7 +38,13 @@ def quantity(value: Any) -> Fraction | None:
     """The number that a quantity stands for, or None for what is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    match = _QUANTITY.match(str(value))
+    return _number(str(value))
+
+
+# Thousands of containers say the same few.
+@lru_cache(maxsize=1024)
+def _number(text: str) -> Fraction | None:
+    match = _QUANTITY.match(text)
     if match is None:
         return None
     number, suffix = Fraction(match["number"]), match["suffix"] or ""

@@ -87,10 +87,7 @@ class Account:
 
     def share(self, namespace: str) -> Amount | None:
         """The namespace's part of what ztunnel requests, by its part of the pods carried; None when not told."""
-        everyone = sum(self.captured.values())
-        if not everyone:
-            return None
-        return self.total(ZTUNNEL).requested.times(self.captured.get(namespace, 0) / everyone)
+        return self._share(namespace, self.total(ZTUNNEL).requested, sum(self.captured.values()))
 
     def shown(self, namespaces: Iterable[str] | None = None) -> dict[str, Any]:
         """As results show it: `total` by kind and in all, `namespaces` (those named, or all that have any proxy).
@@ -100,9 +97,10 @@ class Account:
         if self.unread:
             return {"unknown": self.unread}
         chosen = sorted(self.tallies) if namespaces is None else sorted(set(namespaces))
+        whole, everyone = self.total(ZTUNNEL).requested, sum(self.captured.values())
         found: dict[str, Any] = {
             "total": {**{kind: self.total(kind).shown() for kind in KINDS}, "all": self.total().shown()},
-            "namespaces": {name: self._namespace(name) for name in chosen},
+            "namespaces": {name: self._namespace(name, whole, everyone) for name in chosen},
             "ztunnel_nodes": self.ztunnel_nodes,
             "nodes": self.nodes,
         }
@@ -110,9 +108,12 @@ class Account:
             found["used_unknown"] = self.unmeasured
         return found
 
-    def _namespace(self, name: str) -> dict[str, Any]:
+    def _share(self, namespace: str, whole: Amount, everyone: int) -> Amount | None:
+        return whole.times(self.captured.get(namespace, 0) / everyone) if everyone else None
+
+    def _namespace(self, name: str, whole: Amount, everyone: int) -> dict[str, Any]:
         found: dict[str, Any] = {kind: tally.shown() for kind, tally in sorted(self.tallies.get(name, {}).items())}
-        share = self.share(name)
+        share = self._share(name, whole, everyone)
         if share is not None and self.captured.get(name):
             found["ztunnel_share"] = {"pods": self.captured[name], "requested": share.shown()}
         return found
