@@ -28,6 +28,8 @@ SOURCES: tuple[str, ...] = tuple(_READS)
 
 # Where the control planes are, whose namespaces belong to every scope.
 _PLANES = "istiods"
+# A slow read against another.
+_LONG = 10
 # What one read may take of the time there is: who waits for it needs the rest.
 _SHARE = 0.5
 
@@ -83,7 +85,10 @@ def _take(client: Client, names: Collection[str], reach: Reach, inside: bool) ->
 
 
 def _ordered(wanted: Collection[str], reach: Reach) -> list[Read]:
-    """What is to be read for these sources, each after what it waits for; what waits for least comes first."""
+    """What is to be read for these sources, each after what it waits for; what waits for least comes first.
+
+    What takes long begins before its like, and who waits for it comes last: no thread is held that others could use.
+    """
     chosen: set[str] = set()
     todo = list(wanted)
     while todo:
@@ -92,10 +97,14 @@ def _ordered(wanted: Collection[str], reach: Reach) -> list[Read]:
             chosen.add(name)
             todo += _READS[name].needs
 
-    def depth(name: str) -> int:
-        return 1 + max((depth(each) for each in _before(_READS[name], reach) if each in chosen), default=0)
+    def begins(name: str) -> int:
+        return max((ends(each) for each in _before(_READS[name], reach) if each in chosen), default=0)
 
-    return [_READS[name] for name in sorted(chosen, key=lambda name: (depth(name), SOURCES.index(name)))]
+    def ends(name: str) -> int:
+        return begins(name) + (_LONG if _READS[name].slow else 1)
+
+    order = sorted(chosen, key=lambda name: (begins(name), not _READS[name].slow, SOURCES.index(name)))
+    return [_READS[name] for name in order]
 
 
 def _before(read: Read, reach: Reach) -> Iterator[str]:

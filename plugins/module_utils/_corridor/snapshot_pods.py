@@ -4,27 +4,23 @@
 #
 # Private to this collection: may change in any release.
 
-"""Pods of a snapshot: page by page, and of each only what a check looks at. There may be ten thousand."""
+"""Pods of a snapshot: of each only what a check looks at. There may be ten thousand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from sys import intern
-from typing import Any, TypeVar
+from typing import Any
 
 from .._checks import mesh, selectors, sources
 from .._checks.snapshot import Obj, annotations_of, dig, labels_of, meta, namespace_of
-from .._errors import NotFound
 from .._kube import kinds
 from .._kube.client import Client
+from .snapshot_pages import paged
 from .snapshot_reads import Read
 from .snapshot_scope import Look
 
-T = TypeVar("T")
-
-# A page of pods is parsed, trimmed and let go before the next: so memory does not grow with the cluster's pod specs.
-_POD_PAGE = 250
 # Every proxy carries this label: sidecars, injected gateways, waypoints. ztunnel does not.
 PROXY_LABEL = "service.istio.io/canonical-name"
 _REVISION = "istio.io/rev"
@@ -49,6 +45,8 @@ _NOTED_ANNOTATIONS = frozenset(
 _NOTED_PREFIXES = ("traffic.sidecar.istio.io/", "sidecar.istio.io/proxy")
 _NOTED_VARIABLE = "ISTIO_META_CLUSTER_ID"
 _PROXY = "istio-proxy"
+_PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
+_OVER_NETWORK = ("httpGet", "tcpSocket", "grpc")
 
 
 def _pods(look: Look) -> Iterable[Obj]:
@@ -100,29 +98,6 @@ def _some(client: Client, namespace: str | None, labels: str = "") -> list[dict[
     return [pod for pod in found if pod["status"]["phase"] not in _OVER]
 
 
-def paged(client: Client, path: str, labels: str, trim: Callable[[Obj], T], *, fields: str = "") -> list[T]:
-    """Pods page by page, each trimmed; from the start once more when the pages outlived the server's history."""
-    for attempt in (1, 2):
-        found: list[T] = []
-        query = {"limit": str(_POD_PAGE)}
-        if labels:
-            query["labelSelector"] = labels
-        if fields:
-            query["fieldSelector"] = fields
-        try:
-            while True:
-                page = client.raw("GET", path, query=query).json()
-                found += [trim(pod) for pod in page.get("items") or ()]
-                token = (page.get("metadata") or {}).get("continue")
-                if not token:
-                    return found
-                query["continue"] = token
-        except NotFound as error:
-            if error.status != 410 or attempt == 2:
-                raise
-    return []
-
-
 def trim_pod(pod: Obj) -> dict[str, Any]:
     """A pod in its own shape, less what no check looks at. What is the same in many pods is one object in all."""
     metadata, spec, status = meta(pod), pod.get("spec") or {}, pod.get("status") or {}
@@ -167,7 +142,7 @@ def _noted(container: Obj) -> tuple[Any, ...]:
     """What is kept of a container, to be compared: of a proxy also what a check compares, or counts."""
     name, image = str(container.get("name")), str(container.get("image"))
     if name != _PROXY:
-        return (name, image)
+        return (name, image, _probed(container))
     cluster = next(
         (
             item["value"]
@@ -177,7 +152,12 @@ def _noted(container: Obj) -> tuple[Any, ...]:
         None,
     )
     requests = dig(container, "resources", "requests") or {}
-    return (name, image, tuple(container.get("args") or ()), cluster, tuple(requests.items()))
+    return (name, image, False, tuple(container.get("args") or ()), cluster, tuple(requests.items()))
+
+
+def _probed(container: Obj) -> bool:
+    """Whether the kubelet probes it over the network."""
+    return any(handler in (container.get(probe) or ()) for probe in _PROBES for handler in _OVER_NETWORK)
 
 
 @cache
@@ -187,9 +167,16 @@ def _containers(noted: tuple[tuple[Any, ...], ...]) -> list[dict[str, Any]]:
 
 @cache
 def _container(
-    name: str, image: str, args: tuple[str, ...] = (), cluster: str | None = None, requests: tuple[_Text, ...] = ()
+    name: str,
+    image: str,
+    probed: bool,
+    args: tuple[str, ...] = (),
+    cluster: str | None = None,
+    requests: tuple[_Text, ...] = (),
 ) -> dict[str, Any]:
     found: dict[str, Any] = {"name": intern(name), "image": intern(image)}
+    if probed:
+        found["probed"] = True
     if args:
         found["args"] = list(args)
     if cluster:

@@ -17,7 +17,8 @@ from ..._errors import ApiError, Forbidden, NotFound
 from ..._kube import kinds
 from ..._kube.client import Client, Deadline
 from ..collecting import without_collecting
-from ..snapshot_pods import PROXY_LABEL, paged
+from ..snapshot_pages import paged
+from ..snapshot_pods import PROXY_LABEL
 
 _METRICS = "/apis/metrics.k8s.io/v1beta1/pods"
 # ztunnel's pods have no canonical name.
