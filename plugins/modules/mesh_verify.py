@@ -318,7 +318,7 @@ EXAMPLES = r"""
       - id: TEAM-1
         title: Every enrolled namespace names its team
         sources: [namespaces]
-        query: items[?metadata.labels."istio.io/dataplane-mode" && !metadata.labels.team]
+        query: items[?metadata.labels."istio.io/dataplane-mode" && metadata.labels.team == null]
         message: Namespace {metadata.name} names no team.
         remedy: kubectl label namespace NAME team=TEAM
 
@@ -407,6 +407,11 @@ findings:
       type: list
       elements: str
       sample: [DaemonSet istio-system/ztunnel]
+    related:
+      description: Other objects that it tells of, such as the waypoint that a policy is carried out by.
+      type: list
+      elements: str
+      sample: []
     evidence:
       description: What was read.
       type: list

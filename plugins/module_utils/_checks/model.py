@@ -40,7 +40,8 @@ class Finding:
 
     `title` is a whole sentence; `objects` are labels such as `Deployment istio-system/istiod`;
     `evidence` are short facts that were read (`updated 0 of 3`); `remedy` is a command, or an option of this
-    collection, that mends it.
+    collection, that mends it. `related` are other objects that it tells of, without being about them: what is accepted
+    or compared goes by `objects` alone.
     """
 
     severity: Severity
@@ -48,6 +49,7 @@ class Finding:
     objects: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     remedy: str = ""
+    related: tuple[str, ...] = ()
 
     def shown(self, check: Check) -> dict[str, Any]:
         """The finding in the shape of the module's return value, bounded in size."""
@@ -56,6 +58,7 @@ class Finding:
             "severity": self.severity,
             "title": bounded(self.title),
             "objects": _some(self.objects, _MOST_OBJECTS),
+            "related": _some(self.related, _MOST_OBJECTS),
             "evidence": _some(self.evidence, _MOST_EVIDENCE),
             "remedy": bounded(self.remedy),
             "docs": check.page,
