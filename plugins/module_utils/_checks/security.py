@@ -106,11 +106,12 @@ def round_waypoints(snapshot: Snapshot) -> Iterator[Finding]:
             "warning",
             f"{policy} is carried out by {some(waypoints)} alone: clients with a proxy of their own go round it, "
             f"straight to {some(list(workloads), 3)}, and nobody carries the policy out for them.",
-            (policy, *(f"Gateway {one.partition(' ')[2]}" for one in waypoints), *workloads),
+            (policy,),
             (clients, f"{counted(len(gaps), 'workload')} without a policy that refuses who does not come by it"),
             "Enroll those clients in ambient mode (meshwright.istio.mesh_enrollment), or refuse what comes past the "
             "waypoint: an AuthorizationPolicy with a selector, action DENY and notPrincipals of the waypoint's service "
             "account (protect: true of meshwright.istio.mesh_enrollment writes it).",
+            (*(f"Gateway {one.partition(' ')[2]}" for one in waypoints), *workloads),
         )
     seen.need(snapshot, _ACCOUNT)
     if not open_to and not by:
@@ -190,9 +191,10 @@ def _outlived(policy: Obj, older: list[Obj], written: str) -> Finding:
         "info",
         f"{ref(policy)} was written after pods of {some(list(workloads), 3)} had started: what it denies is still "
         "served on connections that were open before, since ztunnel does not cut them for a DENY with a selector.",
-        (ref(policy), *workloads),
+        (ref(policy),),
         tuple(evidence),
         _RESTART,
+        workloads,
     )
 
 

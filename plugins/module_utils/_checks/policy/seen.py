@@ -76,7 +76,8 @@ def finding(one: Judged, evidence: Iterable[str] = ()) -> Finding:
     named = [f"{kind} {name}" for kind, name in _LABEL.findall(one.subject)]
     # Judging speaks to who is about to write; here all is written already.
     hint = one.hint.replace(" in the same task", "")
-    return Finding(one.severity, title, tuple(dict.fromkeys((ref(one.obj), *named))), tuple(evidence), hint)
+    related = tuple(label for label in dict.fromkeys(named) if label != ref(one.obj))
+    return Finding(one.severity, title, (ref(one.obj),), tuple(evidence), hint, related)
 
 
 def found(
