@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Literal
 
 from . import mesh
-from .model import counted
-from .snapshot import Obj, Snapshot, Undecided, annotations_of, dig, labels_of, meta, name_of, namespace_of, ref
+from .model import Finding, Findings, counted
+from .snapshot import Obj, Snapshot, Undecided, annotations_of, dig, labels_of, meta, name_of, namespace_of
 from .sources import ENVOY_CERTIFICATES, ENVOY_METRICS, PODS, ZTUNNEL_DUMPS, ZTUNNEL_METRICS
 
 ProxyKind = Literal["sidecar", "gateway", "waypoint", "ztunnel", ""]
@@ -66,6 +66,11 @@ def pod_ref(item: Obj) -> str:
     return f"Pod {namespace_of(item)}/{name_of(item)}"
 
 
+def proxy_id(pod: Obj) -> str:
+    """As istiod calls the pod's proxy."""
+    return f"{name_of(pod)}.{namespace_of(pod)}"
+
+
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
@@ -107,11 +112,18 @@ def answered(snapshot: Snapshot, source: str, what: str) -> list[Obj]:
     return found
 
 
-def all_answered(snapshot: Snapshot, source: str, what: str) -> None:
-    """Raises `Undecided` when any did not answer: for what each of them alone can know."""
+def unheard(snapshot: Snapshot, source: str, what: str, so: str) -> Iterator[Finding]:
+    """A word on those that did not answer, where others of their kind did."""
     items = snapshot.items(source)
-    if unheard := silence(items, what):
-        raise Undecided(unheard)
+    if said := silence(items, what):
+        silent = [item for item in items if item.get("error")]
+        yield Finding(
+            "info",
+            f"{len(silent)} of {counted(len(items), what)} did not answer: {so}.",
+            tuple(sorted(pod_ref(item) for item in silent)),
+            (said,),
+            "Look whether these pods run, and whether NetworkPolicies or the node keep the API server from them.",
+        )
 
 
 def silence(items: Sequence[Obj], what: str) -> str:
@@ -125,6 +137,22 @@ def silence(items: Sequence[Obj], what: str) -> str:
 def _errors(items: Sequence[Obj]) -> str:
     told = [str(item["error"]) for item in items[:_SAID]]
     return "; ".join(dict.fromkeys(told)) + (f" and {len(items) - _SAID} more" if len(items) > _SAID else "")
+
+
+def part_by_part(*parts: Callable[[Snapshot], Findings]) -> Callable[[Snapshot], Iterator[Finding]]:
+    """One check of several parts: what one of them cannot see does not keep the others from telling what they find."""
+
+    def check(snapshot: Snapshot) -> Iterator[Finding]:
+        unseen: list[Undecided] = []
+        for part in parts:
+            try:
+                yield from part(snapshot)
+            except Undecided as reason:
+                unseen.append(reason)
+        if unseen:
+            raise Undecided("; ".join(dict.fromkeys(str(reason) for reason in unseen)))
+
+    return check
 
 
 def sampled(snapshot: Snapshot) -> list[str]:
@@ -144,7 +172,3 @@ def sampled(snapshot: Snapshot) -> list[str]:
                 "proxy_limit."
             )
     return found
-
-
-def refs(items: Iterable[Obj]) -> tuple[str, ...]:
-    return tuple(sorted({ref(item) for item in items}))

@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from . import dialling, mesh, naming, sail
+from . import claims, dialling, mesh, naming, sail
 from .dialling import XDS, Dial
 from .model import Check, Finding, NotApplicable
 from .skew import revision_of, workload_of
 from .snapshot import Obj, Snapshot, dig, name_of, namespace_of, number, ref
+from .sources import ISTIOD_LOGS
 
 _CATEGORY = "components"
 _CLUSTER = "ISTIO_META_CLUSTER_ID"
@@ -101,6 +102,7 @@ def cluster_name(snapshot: Snapshot) -> Iterator[Finding]:
     planes = mesh.control_planes(snapshot)
     if not planes:
         raise NotApplicable("no istiod runs in this cluster to compare with")
+    logged = claims.logged(snapshot)
     for daemon_set in mesh.components(snapshot, mesh.ZTUNNEL):
         claimed = dialling.value_of(daemon_set, _CLUSTER) or _DEFAULT_CLUSTER
         mine = dialling.planes_of(snapshot, daemon_set)
@@ -116,6 +118,7 @@ def cluster_name(snapshot: Snapshot) -> Iterator[Finding]:
             (
                 f"{_CLUSTER} of ztunnel: {claimed}",
                 *(f"CLUSTER_ID of istiod (revision {plane.revision}): {_cluster(plane)}" for plane in mine),
+                *logged.pop(claimed, ()),
                 *_called(operator),
             ),
             "Run meshwright.istio.istio_mesh again with the mesh's name and cluster_name: it gives one name to all. By "
@@ -127,10 +130,13 @@ def cluster_name(snapshot: Snapshot) -> Iterator[Finding]:
                 else f"multiCluster.clusterName={wanted} of the ztunnel chart"
             ),
         )
-    yield from _proxies(snapshot, planes)
+    yield from _proxies(snapshot, planes, logged)
+    yield from claims.of_others(logged)
 
 
-def _proxies(snapshot: Snapshot, planes: list[mesh.ControlPlane]) -> Iterator[Finding]:
+def _proxies(
+    snapshot: Snapshot, planes: list[mesh.ControlPlane], logged: dict[str, tuple[str, ...]]
+) -> Iterator[Finding]:
     """Waypoints, gateways and sidecars: a finding for each name that is wrong, not for each pod."""
     clusters = {plane.revision: _cluster(plane) for plane in planes}
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -144,7 +150,7 @@ def _proxies(snapshot: Snapshot, planes: list[mesh.ControlPlane]) -> Iterator[Fi
             f"{len(workloads)} {'proxy claims' if len(workloads) == 1 else 'proxies claim'} to be in cluster "
             f'"{claimed}", istiod knows only "{wanted}": it refuses them when they connect.',
             tuple(sorted(set(workloads))),
-            (f"{_CLUSTER} of the proxies: {claimed}", f"CLUSTER_ID of istiod: {wanted}"),
+            (f"{_CLUSTER} of the proxies: {claimed}", f"CLUSTER_ID of istiod: {wanted}", *logged.pop(claimed, ())),
             "Restart the workloads: kubectl -n NAMESPACE rollout restart deployment NAME.",
         )
 
@@ -249,9 +255,10 @@ CHECKS = (
         ("istiods", "daemonsets", "services", "proxies", "sail_ztunnels"),
         "Compares `CLUSTER_ID` of istiod with `ISTIO_META_CLUSTER_ID` of the ztunnel that dials it, and of the "
         "waypoints, gateways and sidecars of its revision; not set means `Kubernetes`. istiod refuses a client that "
-        "names another cluster (in its log, `client claims to be in cluster`). This compares what is configured; "
-        "whether the log says so is not looked at, for that is a matter of logs and not of the Kubernetes API.",
+        "names another cluster (in its log, `client claims to be in cluster`). Where istiods' logs can be read, what "
+        "they say of the last 15 minutes is told beside, and of clients that are none of these.",
         cluster_name,
+        (ISTIOD_LOGS,),
     ),
     Check(
         14,

@@ -32,7 +32,7 @@ _WHO = (
     *("destination_service", "destination_workload", "destination_workload_namespace"),
     *("response_flags", "response_code", "connection_security_policy"),
 )
-_PATH = _WHO[:7]
+_PATH = tuple(name for name in _WHO[1:7] if name != "source_principal")
 # What went well needs no names, only a number.
 _KIND = ("reporter", "connection_security_policy")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -81,7 +81,7 @@ def stands_out(name: str, labels: Mapping[str, str]) -> bool:
     return (
         name == FAILED
         or labels.get("response_flags", "-") not in ("-", "")
-        or labels.get("response_code") in ("403", "503")
+        or labels.get("response_code") == "403"
         or (labels.get("reporter") != "source" and labels.get("connection_security_policy") != "mutual_tls")
     )
 
