@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from .model import Check, Finding
 from .policy import scene as kinds
 from .policy import seen
 from .policy.clashing import both, same_servers, shown
 from .policy.model import Judged, some
+from .policy.scene import kind_of
 from .policy.view import View
 from .snapshot import Obj, Snapshot, dig, ref
 
@@ -54,8 +56,14 @@ def routes(snapshot: Snapshot) -> Iterator[Finding]:
     yield from _two_for_a_host(problems.get("two-virtual-services", []))
     yield from _mixed(problems.get("mixed-routing", []))
     yield from _servers(view)
-    # What istiod would refuse is another check.
-    yield from seen.found(snapshot, _NAMED, _ROUTES, keep=lambda one: "negative weight" not in one.message)
+    for rule in _NAMED:
+        for one in problems.get(rule, ()):
+            # What istiod would refuse is another check.
+            if "negative weight" not in one.message:
+                # A DestinationRule for nobody harms nobody.
+                harmless = rule == "unknown-host" and kind_of(one.obj) == kinds.DESTINATION_RULE
+                yield seen.finding(replace(one, severity="warning") if harmless else one)
+    seen.need(snapshot, _ROUTES)
 
 
 def _two_for_a_host(problems: list[Judged]) -> Iterator[Finding]:

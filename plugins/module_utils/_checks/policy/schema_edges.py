@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from ..snapshot import Obj, dig
+from ..snapshot import Obj, dig, name_of
 from .model import some
 from .ports import PROTOCOLS
 from .schema_hosts import bad_host, bad_port, exported, is_label, no_wildcards
@@ -23,6 +23,8 @@ _HTTP_PROTOCOLS = ("http", "http2", "http_proxy", "grpc", "grpc-web")
 
 def gateway(obj: Obj) -> Iterator[str]:
     servers = [one or {} for one in dig(obj, "spec", "servers") or ()]
+    if not is_label(name_of(obj)):
+        yield f"its name {name_of(obj)} is no label"
     if not servers:
         yield "it has no servers"
     names = Counter(str(dig(one, "port", "name") or "") for one in servers if one.get("port"))
@@ -90,6 +92,8 @@ def service_entry(obj: Obj) -> Iterator[str]:
         yield "it has endpoints, and resolution NONE"
     if resolution.startswith("DNS") and not spec.get("endpoints") and any("*" in host for host in hosts):
         yield f"it has a wildcard host, resolution {resolution} and no endpoints"
+    if resolution == "DNS_ROUND_ROBIN" and len(spec.get("endpoints") or ()) > 1:
+        yield "it has several endpoints, and resolution DNS_ROUND_ROBIN"
     if any("/" in str(address) for address in spec.get("addresses") or ()) and resolution not in ("NONE", "STATIC"):
         yield f"it has addresses in CIDR form, and resolution {resolution}"
     opaque = [one for one in ports if str(one.get("protocol") or "").lower() not in (*_HTTP_PROTOCOLS, *_TLS_PROTOCOLS)]

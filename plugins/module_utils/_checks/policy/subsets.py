@@ -31,7 +31,7 @@ def destination_rule_refs(view: View, obj: Obj) -> Iterator[Judged]:
     found, _hosts = view.hosts.find(host, namespace_of(obj))
     if host and found in ("absent", "hidden"):
         # It has no effect, which is an error of whoever wrote it; traffic does not fail for it.
-        yield unknown_host(obj, "spec", host, namespace_of(obj), found)
+        yield unknown_host(obj, "spec", host, namespace_of(obj), found, effect="it has no effect")
 
 
 def _clashing(view: View, obj: Obj) -> Iterator[Judged]:

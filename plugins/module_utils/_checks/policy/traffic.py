@@ -175,7 +175,9 @@ def _destination(view: View, obj: Obj, where: str, destination: Any) -> Iterator
         yield from _subset(view, obj, where, full(host, namespace), str(subset))
 
 
-def unknown_host(obj: Obj, where: str, host: str, namespace: str, found: str) -> Judged:
+def unknown_host(
+    obj: Obj, where: str, host: str, namespace: str, found: str, effect: str = "such traffic fails"
+) -> Judged:
     """A finding on a host that nobody has, or that is kept from this namespace."""
     name = full(host, namespace)
     if found == "hidden":
@@ -197,7 +199,7 @@ def unknown_host(obj: Obj, where: str, host: str, namespace: str, found: str) ->
     return Judged(
         "unknown-host",
         obj,
-        f"{where} names the host {told}, which no Service and no ServiceEntry has: such traffic fails",
+        f"{where} names the host {told}, which no Service and no ServiceEntry has: {effect}",
         hint,
         subject=_subject(name),
     )
