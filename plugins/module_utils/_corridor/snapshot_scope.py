@@ -28,6 +28,8 @@ _FEW = 10
 # Where nobody says what may be read, so many namespaces are tried for each kind.
 _TRIED = 20
 _TOLD = 5
+# What lies in the mesh's root namespace counts in all others.
+_DECIDES_EVERYWHERE = ".istio.io"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -85,7 +87,9 @@ class Reach:
             new = [name for name in names if name not in self._rules]
             self._rules.update(zip(new, client.many(lambda name: _review(client, name), new), strict=True))
             rules = {name: self._rules[name] for name in names}
-        unsaid = [name for name, said in rules.items() if said is None][:_TRIED]
+        likely = {ROOT, client.connection.namespace, *self._fallback}
+        unsaid = sorted((name for name, said in rules.items() if said is None), key=lambda name: name not in likely)
+        unsaid = unsaid[:_TRIED]
         return [name for name, said in rules.items() if name in unsaid or (said is not None and _may_list(said, kind))]
 
 
@@ -132,15 +136,13 @@ class Look:
         """
         wanted = self.reach.wanted(self.seen)
         if wanted is not None and not anywhere and len(wanted) <= _FEW:
-            return self._in(sorted(wanted), ask, None)
+            return self._in(kind, sorted(wanted), ask, wanted)
         try:
             found = ask(None)
         except Forbidden as refused:
-            if wanted is not None:
-                return self._in(self.reach.permitted(self.client, kind, sorted(wanted)), ask, refused, wanted)
-            names, complete = self.reach.candidates(self.client)
-            may = self.reach.permitted(self.client, kind, names)
-            return self._in(may, ask, refused, frozenset(names) if complete else None)
+            names, complete = (wanted, True) if wanted is not None else self.reach.candidates(self.client)
+            may = self.reach.permitted(self.client, kind, sorted(names))
+            return self._in(kind, may, ask, frozenset(names) if complete else None, refused)
         if wanted is None or anywhere:
             return found
         self.namespaces = wanted
@@ -148,31 +150,25 @@ class Look:
 
     def _in(
         self,
-        names: Sequence[str],
+        kind: Kind,
+        names: Iterable[str],
         ask: Callable[[str | None], Found],
-        refused: Forbidden | None,
-        wanted: frozenset[str] | None = None,
+        wanted: frozenset[str] | None,
+        refused: Forbidden | None = None,
     ) -> Found:
-        """What is in these namespaces, less those forbidden. Raises Forbidden when all are."""
+        """What is in these namespaces, less those forbidden. Raises Forbidden when all are. `wanted` None: in all."""
         found: Found = []
-        names_read: list[str] = []
+        read: list[str] = []
         for name in names:
             try:
                 found += ask(name)
-                names_read.append(name)
+                read.append(name)
             except Forbidden as error:
                 refused = refused or error
-        read = frozenset(names_read)
         if not read and refused is not None:
             raise refused
-        self._tell(read, refused if read != wanted else None)
-        if self.reach.scope is None and read == wanted:
-            self.namespaces = None
+        self._tell(frozenset(read), wanted, refused, mesh_too=kind.group.endswith(_DECIDES_EVERYWHERE))
         return found
-
-    def _tell(self, read: frozenset[str], refused: Forbidden | None) -> None:
-        self.namespaces = read
-        self.unseen = f"{refused} Only {_some(read)} {'was' if len(read) == 1 else 'were'} read." if refused else ""
 
     def existing(self) -> Found:
         """The Namespaces that this look reaches; metadata only."""
@@ -181,31 +177,36 @@ class Look:
             found = self.client.list(kinds.NAMESPACE, metadata_only=True)
         except Forbidden as refused:
             names = sorted(wanted) if wanted is not None else self.reach.candidates(self.client)[0]
-            return self._each_namespace(names, refused)
+            return self._each_namespace(names, wanted, refused)
         if wanted is not None:
             self.namespaces = wanted
             found = [item for item in found if name_of(item) in wanted]
         return found
 
-    def _each_namespace(self, names: Iterable[str], refused: Forbidden) -> Found:
+    def _each_namespace(self, names: Iterable[str], wanted: frozenset[str] | None, refused: Forbidden) -> Found:
         """Whoever may not list namespaces may still see his own."""
         found: Found = []
-        seen: set[str] = set()
-        denied = False
+        read: list[str] = []
         for name in names:
             try:
                 one = self.client.get(kinds.NAMESPACE, name)
-            except (Unauthorized, Unreachable):
-                raise
-            except ApiError:
-                denied = True
+            except Forbidden:
                 continue
-            seen.add(name)
+            read.append(name)
             found += [one] if one is not None else []
-        if not found:
+        if not read:
             raise refused
-        self._tell(frozenset(seen), refused if denied or self.reach.scope is None else None)
+        self._tell(frozenset(read), wanted, refused)
         return found
+
+    def _tell(
+        self, read: frozenset[str], wanted: frozenset[str] | None, refused: Forbidden | None, *, mesh_too: bool = False
+    ) -> None:
+        """Note what was read. Where only some namespaces were asked for, those of the mesh itself need not be seen."""
+        self.namespaces = None if self.reach.scope is None and read == wanted else read
+        asked = self.reach.scope if self.reach.scope is not None and not mesh_too else wanted
+        if refused is not None and (asked is None or not asked <= read):
+            self.unseen = f"{refused} Only {_some(read)} {'was' if len(read) == 1 else 'were'} read."
 
 
 def _slim(item: dict[str, Any]) -> None:

@@ -6,22 +6,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from typing import Any, cast
-
 import pytest
-from ansible_collections.meshwright.istio.plugins.module_utils._checks.snapshot import Snapshot
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor import snapshot
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
     Forbidden,
     NotFound,
     Unauthorized,
     Unreachable,
 )
-from ansible_collections.meshwright.istio.plugins.module_utils._kube.answers import Response
-from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client, Deadline
-from ansible_collections.meshwright.istio.plugins.module_utils._kube.kinds import Kind
+
+from .memory import Memory, pod, take
 
 ISTIOD = {
     "apiVersion": "apps/v1",
@@ -42,64 +35,6 @@ INJECTOR = {
         }
     ],
 }
-
-
-class Memory:
-    """A client over a dict of objects by plural (and namespace); errors by plural."""
-
-    def __init__(self, objects: dict[str, list[Any]] | None = None, errors: dict[str, Exception] | None = None) -> None:
-        self.objects = objects or {}
-        self.errors = errors or {}
-        self.asked: list[str] = []
-        self.deadline = Deadline(60)
-
-    def version(self) -> dict[str, Any]:
-        if "version" in self.errors:
-            raise self.errors["version"]
-        return {}
-
-    def api_versions(self) -> list[str]:
-        return ["v1", "v1/Pod", "apps/v1", "apps/v1/Deployment", *self.objects.get("api", [])]
-
-    def with_deadline(self, deadline: Deadline) -> Memory:
-        return self
-
-    def many(self, call: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        return [call(item) for item in items]
-
-    def list(self, kind: Kind, namespace: str | None = None, **query: Any) -> Any:
-        place = f"{kind.plural}@{namespace}" if namespace else kind.plural
-        self.asked.append(place)
-        if kind.plural in self.errors:
-            raise self.errors[kind.plural]
-        return self.objects.get(place, [])
-
-    def raw(self, method: str, path: str, *, query: dict[str, str]) -> Response:
-        self.asked.append(path)
-        page = self.objects.get(f"{path}?{query.get('continue', '')}", [{"items": []}])[0]
-        if isinstance(page, Exception):
-            self.objects[f"{path}?{query.get('continue', '')}"].pop(0)
-            raise page
-        return Response(200, json.dumps(page).encode())
-
-
-def take(memory: Memory, *names: str) -> Snapshot:
-    return snapshot.take(cast(Client, memory), names)
-
-
-def pod(name: str, container: str = "istio-proxy", phase: str = "Running") -> dict[str, Any]:
-    return {
-        "metadata": {
-            "name": name,
-            "namespace": "shop",
-            "managedFields": [{"manager": "kubelet"}],
-            "annotations": {"istio.io/rev": "default", "secret-ish": "x"},
-        },
-        "spec": {
-            "containers": [{"name": container, "image": "proxyv2:1.31.1", "env": [{"name": "TOKEN", "value": "t"}]}]
-        },
-        "status": {"phase": phase},
-    }
 
 
 def test_namespaces_come_from_where_istiods_are_and_webhooks_point() -> None:
