@@ -18,7 +18,8 @@ from .policy import scene
 PODS = "pods"
 """Every pod that runs or is to: `metadata` with name, namespace, labels, annotations, ownerReferences (kind, name),
 creationTimestamp, deletionTimestamp; `spec` with nodeName, hostNetwork, serviceAccountName, containers and
-initContainers (name, image; of proxies also args, env ISTIO_META_CLUSTER_ID, resources.requests); `status` with phase,
+initContainers (name, image, probed: True where the kubelet probes it over the network; of proxies also args, env
+ISTIO_META_CLUSTER_ID, resources.requests); `status` with phase,
 conditions (type, status; reason and message where it is not True), and containerStatuses where a container waits or
 ended badly."""
 

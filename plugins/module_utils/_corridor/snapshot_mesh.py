@@ -18,6 +18,8 @@ from .._kube.kinds import Kind
 from .snapshot_reads import Items, Read
 from .snapshot_scope import Look
 
+_BARE = ("name", "labels", "annotations", "creationTimestamp", "deletionTimestamp")
+
 
 def _all(kind: Kind, *, labels: str = "") -> Callable[[Look], Items]:
     return lambda look: look.list(kind, labels=labels, anywhere=True)
@@ -28,8 +30,8 @@ def _named(kind: Kind) -> Callable[[Look], Items]:
 
 
 def _bare(kind: Kind, item: Obj) -> Obj:
-    """Names, labels and annotations are enough: a fraction of the size, managed fields left out."""
-    kept = {key: value for key, value in meta(item).items() if key in ("name", "labels", "annotations")}
+    """Names, labels, annotations and age are enough: a fraction of the size, managed fields left out."""
+    kept = {key: value for key, value in meta(item).items() if key in _BARE}
     kept["annotations"] = {
         key: value for key, value in annotations_of(item).items() if not key.startswith("kubectl.kubernetes.io/")
     }

@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from .. import selectors
 from ..snapshot import Obj, dig, labels_of, name_of, namespace_of
 from .model import Judged
 from .scene import GATEWAY, GATEWAY_CLASS, NAMESPACE, SERVICE, SERVICE_ENTRY, Waypoint, kind_of
@@ -130,21 +131,30 @@ def _admitted(view: View, obj: Obj, named: Waypoint) -> Iterator[Judged]:
     """Does the waypoint take what is in another namespace?"""
     gateway = view.scene.get(GATEWAY, *named)
     home = name_of(obj) if obj.get("kind") == "Namespace" else namespace_of(obj)
-    if gateway is None or home == named.namespace:
+    if gateway is None or takes(gateway, home, view.scene.namespaces.get(home)):
         return
-    modes = [
-        dig(listener, "allowedRoutes", "namespaces", "from") or "Same"
-        for listener in dig(gateway, "spec", "listeners") or ()
-    ]
-    if modes and all(mode in ("Same", "None") for mode in modes):
-        yield Judged(
-            "waypoint-absent",
-            obj,
-            f"relies on the waypoint {named}, whose listeners take nothing of namespace {home}. This is a hole: "
-            "traffic goes straight",
-            "Open listeners[].allowedRoutes.namespaces of that Gateway.",
-            subject=f"Gateway {named} namespace {home}",
-        )
+    yield Judged(
+        "waypoint-absent",
+        obj,
+        f"relies on the waypoint {named}, whose listeners take nothing of namespace {home}. This is a hole: "
+        "traffic goes straight",
+        "Open listeners[].allowedRoutes.namespaces of that Gateway.",
+        subject=f"Gateway {named} namespace {home}",
+    )
+
+
+def takes(gateway: Obj, namespace: str, labels: Mapping[str, str] | None) -> bool:
+    """Whether a waypoint takes what is in a namespace with these labels, None where they are not known.
+
+    Its HBONE listener says so; without one it takes its own namespace only.
+    """
+    for listener in dig(gateway, "spec", "listeners") or ():
+        if listener.get("protocol") == "HBONE":
+            allowed = dig(listener, "allowedRoutes", "namespaces") or {}
+            if allowed.get("from") == "Selector":
+                return labels is None or selectors.matches(allowed.get("selector"), labels)
+            return allowed.get("from") == "All" or namespace == namespace_of(gateway)
+    return namespace == namespace_of(gateway)
 
 
 def labelled(view: View, obj: Obj) -> Iterator[Judged]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..._checks import selectors
 from ..._checks.policy.scene import GATEWAY, Waypoint
-from ..._checks.snapshot import Obj, dig
+from ..._checks.policy.waypoints import takes
+from ..._checks.snapshot import dig
 from .blocker import Blocker
 from .blockers_sight import Sight
 from .blockers_table import blocked
@@ -42,18 +42,7 @@ def waypoint(sight: Sight, move: Move) -> Iterator[Blocker]:
     elif state == "down":
         yield blocked("waypoint-not-ready", move.namespace, where, "it has no ready pod")
     labels = dict(scene.namespaces.get(move.namespace) or {})
-    if gateway is not None and not _takes(gateway, home, move.namespace, labels):
+    if gateway is not None and not takes(gateway, move.namespace, labels):
         # Of several namespaces, each is told by itself.
         mine = f"Namespace {move.namespace}"
         yield blocked("waypoint-not-admitted", move.namespace, mine, f"the listener of {where} takes nothing of it")
-
-
-def _takes(gateway: Obj, home: str, namespace: str, labels: dict[str, str]) -> bool:
-    """Whether the waypoint's HBONE listener takes what is in the namespace; without one it takes its own only."""
-    for listener in dig(gateway, "spec", "listeners") or ():
-        if listener.get("protocol") == "HBONE":
-            allowed = dig(listener, "allowedRoutes", "namespaces") or {}
-            if allowed.get("from") == "Selector":
-                return selectors.matches(allowed.get("selector"), labels)
-            return allowed.get("from") == "All" or namespace == home
-    return namespace == home
