@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the meshwright.istio authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""How a Service is reached from outside of the mesh: by which gateways and routes, by an Ingress, by port-forward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..policy.scene import GATEWAY, INGRESS, ISTIO_GATEWAY
+from ..snapshot import Obj, dig, name_of, namespace_of, ref
+from . import gateway_istio
+from .gateway import gateway_steps, routes_of
+from .gateway_backends import backend_services
+from .model import Place, Step
+from .sight import Sight, some
+
+_TITLE = "Ways in from outside"
+
+
+def gateways_before(sight: Sight, service: Obj) -> list[tuple[Obj, list[Obj]]]:
+    """The gateways that lead to a Service, each with the routes that do."""
+    key = (namespace_of(service), name_of(service))
+    found: list[tuple[Obj, list[Obj]]] = []
+    for gateway in sight.scene.all(GATEWAY):
+        if sight.scene.is_waypoint(gateway):
+            continue
+        routes = [one for one in routes_of(sight, gateway) if key in backend_services([one])]
+        if routes:
+            found.append((gateway, routes))
+    for gateway in sight.scene.all(ISTIO_GATEWAY):
+        routes = [one for one in gateway_istio.routes_of(sight, gateway) if key in gateway_istio.backends_of([one])]
+        if routes:
+            found.append((gateway, routes))
+    return found
+
+
+def exposure_steps(sight: Sight, service: Obj) -> Iterator[Step]:
+    """Each way in, with what is broken of its gateway; else that there is none, and how to come in all the same."""
+    ways = gateways_before(sight, service)
+    for gateway, routes in ways:
+        kind = (
+            "" if str(gateway.get("apiVersion", "")).startswith("gateway.networking") else "Gateway.networking.istio.io"
+        )
+        steps = gateway_steps(sight, Place(namespace_of(gateway), name_of(gateway), kind))
+        mine = {ref(one) for one in routes}
+        hosts = [str(one) for route in routes for one in (*_hosts(route),)]
+        broken = [one for one in steps if one.status in ("broken", "warning") and _concerns(one, mine, service)]
+        for one in broken:
+            yield replace(one, id=f"gateway.{one.id}", title=f"{ref(gateway)}: {one.title}")
+        if not any(one.status == "broken" for one in broken):
+            yield Step(
+                "exposed",
+                _TITLE,
+                "ok",
+                f"{ref(gateway)} leads to it by {some(sorted(mine))}, for {some(hosts) or 'every host'}.",
+                (ref(gateway), *sorted(mine)),
+            )
+    ingresses = [ref(one) for one in sight.scene.all(INGRESS) if _leads(one, service)]
+    if ingresses:
+        yield Step(
+            "exposed",
+            _TITLE,
+            "info",
+            f"{some(ingresses)} lead to it too, by a controller that may be outside of the mesh.",
+            tuple(ingresses),
+        )
+    port = next((one.get("port") for one in dig(service, "spec", "ports") or ()), "PORT")
+    forward = f"kubectl -n {namespace_of(service)} port-forward svc/{name_of(service)} {port}:{port}"
+    outside = dig(service, "spec", "type") in ("LoadBalancer", "NodePort")
+    if not ways and not ingresses and not outside:
+        yield Step(
+            "exposed",
+            _TITLE,
+            "info",
+            f"No gateway leads to it: it is reached from inside the cluster only, or by {forward}.",
+            (ref(service),),
+            (),
+            "To expose it, apply an HTTPRoute to a Gateway (intents of meshwright.istio.mesh_policy do so).",
+        )
+    else:
+        yield Step("forward", "By port-forward", "info", f"Past all gateways and policies: {forward}.", (ref(service),))
+
+
+def _hosts(route: Obj) -> list[str]:
+    return list(dig(route, "spec", "hostnames") or dig(route, "spec", "hosts") or ())
+
+
+def _concerns(step: Step, routes: set[str], service: Obj) -> bool:
+    """Whether what is wrong with a gateway is about this Service: not other routes and other backends."""
+    kind = step.id.partition("-")[0]
+    if kind == "routes":
+        return any(label in routes for label in step.objects)
+    return kind != "backends" or ref(service) in step.objects
+
+
+def _leads(ingress: Obj, service: Obj) -> bool:
+    if namespace_of(ingress) != namespace_of(service):
+        return False
+    names = [dig(ingress, "spec", "defaultBackend", "service", "name")]
+    for rule in dig(ingress, "spec", "rules") or ():
+        names += [dig(path, "backend", "service", "name") for path in dig(rule, "http", "paths") or ()]
+    return name_of(service) in names
