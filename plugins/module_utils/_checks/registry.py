@@ -8,7 +8,32 @@
 
 from __future__ import annotations
 
-from . import components, control_plane, enrollment, gateways, revisions, sail, webhooks, ztunnel
+from . import (
+    accepted,
+    captured,
+    certificates,
+    components,
+    configuration,
+    control_plane,
+    enrollment,
+    gateways,
+    injection,
+    multicluster,
+    network_policies,
+    outage,
+    revisions,
+    routing,
+    sail,
+    scope,
+    security,
+    traffic_seen,
+    waypoint_labels,
+    waypoints,
+    webhooks,
+    xds,
+    ztunnel,
+    ztunnel_view,
+)
 from .model import Check
 
 CHECKS: tuple[Check, ...] = tuple(
@@ -22,6 +47,22 @@ CHECKS: tuple[Check, ...] = tuple(
             *webhooks.CHECKS,
             *enrollment.CHECKS,
             *gateways.CHECKS,
+            *certificates.CHECKS,
+            *xds.CHECKS,
+            *ztunnel_view.CHECKS,
+            *multicluster.CHECKS,
+            *traffic_seen.CHECKS,
+            *outage.CHECKS,
+            *routing.CHECKS,
+            *configuration.CHECKS,
+            *security.CHECKS,
+            *scope.CHECKS,
+            *captured.CHECKS,
+            *waypoints.CHECKS,
+            *waypoint_labels.CHECKS,
+            *accepted.CHECKS,
+            *network_policies.CHECKS,
+            *injection.CHECKS,
         ),
         key=lambda check: check.number,
     )
