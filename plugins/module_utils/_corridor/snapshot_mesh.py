@@ -21,8 +21,16 @@ from .snapshot_scope import Look
 _BARE = ("name", "labels", "annotations", "creationTimestamp", "deletionTimestamp")
 
 
-def _all(kind: Kind, *, labels: str = "") -> Callable[[Look], Items]:
-    return lambda look: look.list(kind, labels=labels, anywhere=True)
+def _all(kind: Kind) -> Callable[[Look], Items]:
+    return lambda look: look.list(kind, anywhere=True)
+
+
+def _istiods(look: Look) -> Items:
+    """Who looks into some namespaces only, and finds a control plane, misses none."""
+    found = look.list(kinds.DEPLOYMENT, labels="app=istiod", anywhere=True)
+    if found and look.reach.scope is not None:
+        look.unseen = ""
+    return found
 
 
 def _named(kind: Kind) -> Callable[[Look], Items]:
@@ -100,7 +108,7 @@ MESH_READS: tuple[Read, ...] = (
     Read("crds", _named(kinds.CRD)),
     Read("nodes", _named(kinds.NODE)),
     Read("namespaces", lambda look: (_bare(kinds.NAMESPACE, item) for item in look.existing())),
-    Read("istiods", _all(kinds.DEPLOYMENT, labels="app=istiod")),
+    Read("istiods", _istiods),
     Read("daemonsets", _all(kinds.DAEMON_SET)),
     Read("mutating_webhooks", _all(kinds.MUTATING_WEBHOOK)),
     Read("validating_webhooks", _all(kinds.VALIDATING_WEBHOOK)),

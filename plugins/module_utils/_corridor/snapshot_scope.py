@@ -142,7 +142,10 @@ class Look:
         except Forbidden as refused:
             names, complete = (wanted, True) if wanted is not None else self.reach.candidates(self.client)
             may = self.reach.permitted(self.client, kind, sorted(names))
-            return self._in(kind, may, ask, frozenset(names) if complete else None, refused)
+            found = self._in(kind, may, ask, frozenset(names) if complete else None, refused)
+            if anywhere and wanted is not None:
+                self._say(refused, self.namespaces or ())
+            return found
         if wanted is None or anywhere:
             return found
         self.namespaces = wanted
@@ -206,7 +209,10 @@ class Look:
         self.namespaces = None if self.reach.scope is None and read == wanted else read
         asked = self.reach.scope if self.reach.scope is not None and not mesh_too else wanted
         if refused is not None and (asked is None or not asked <= read):
-            self.unseen = f"{refused} Only {_some(read)} {'was' if len(read) == 1 else 'were'} read."
+            self._say(refused, read)
+
+    def _say(self, refused: Forbidden, read: Collection[str]) -> None:
+        self.unseen = f"{refused} Only {_some(read)} {'was' if len(read) == 1 else 'were'} read."
 
 
 def _slim(item: dict[str, Any]) -> None:
@@ -243,7 +249,7 @@ def _may_list(rules: _Rules, kind: Kind) -> bool:
     )
 
 
-def _some(names: frozenset[str]) -> str:
+def _some(names: Collection[str]) -> str:
     told = sorted(names)
     more = f" and {len(told) - _TOLD} more namespaces" if len(told) > _TOLD else ""
     return f"{', '.join(told[:_TOLD])}{more}"

@@ -111,6 +111,24 @@ class TestAskedFor:
         assert seen.unseen(["all_services"]) == ""
         assert "in the namespace istio-system. Only s0 was read." in seen.unseen([POLICY])
 
+    def test_the_mesh_itself_is_looked_for_outside_too(self) -> None:
+        memory = cluster()
+        memory.objects["daemonsets"] = [{"metadata": {"name": "ztunnel", "namespace": "kube-system"}}]
+        source = take(memory, "daemonsets", scope=frozenset({"s0"})).sources["daemonsets"]
+        assert (len(source.items), source.namespaces) == (1, None)
+
+    def test_not_to_see_the_mesh_is_told(self) -> None:
+        seen = take(cluster(rights={"s0": {"*"}}), "istiods", "daemonsets", scope=frozenset({"s0"}))
+        for name in ("istiods", "daemonsets"):
+            assert "at the cluster scope. Only s0 was read." in seen.unseen([name])
+
+    def test_whoever_sees_a_control_plane_misses_none(self) -> None:
+        memory = cluster(rights={"s0": {"*"}})
+        memory.objects["deployments@s0"] = [{"metadata": {"name": "istiod", "namespace": "s0"}}]
+        seen = take(memory, "istiods", scope=frozenset({"s0"}))
+        assert seen.unseen(["istiods"]) == ""
+        assert take(memory, "istiods", fallback=["s0"]).unseen(["istiods"])
+
 
 class TestForbidden:
     def test_namespace_by_namespace(self) -> None:
