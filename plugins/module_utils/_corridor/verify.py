@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._checks.baseline import Weighed, weigh
+from .._checks.explain.model import Explanation
 from .._checks.model import CheckResult
 from .._checks.picture import picture
 from .._checks.run import run, shown_findings, summary, verdict
@@ -25,6 +26,7 @@ from .._intent.verify import VerifyIntent
 from .._intent.verify_custom import Resource
 from .._kube.client import Client, Deadline
 from . import snapshot as snapshots
+from .explaining import explain
 from .who import cluster
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 5.0
@@ -54,7 +56,11 @@ def verify(client: Client, intent: VerifyIntent) -> dict[str, Any]:
             break
         until.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-    result = shown(weighed, seen, attempts, cluster(client, seen.taken), intent)
+    answer = None
+    if intent.question is not None:
+        deadline = Deadline(intent.read_timeout)
+        answer = explain(client.with_deadline(deadline), intent.question, inside=intent.inside, deadline=deadline)
+    result = shown(weighed, seen, attempts, cluster(client, seen.taken), intent, answer)
     if reason:
         waited = f" (after {intent.wait_timeout:.0f} s and {attempts} attempts)" if intent.wait_timeout else ""
         raise VerifyFailed(f"{reason}{waited}", hint=_hint(weighed.results), details=result)
@@ -67,11 +73,14 @@ def shown(
     attempts: int,
     where: dict[str, str],
     intent: VerifyIntent,
+    answer: Explanation | None = None,
 ) -> dict[str, Any]:
     """The results in the shape of the return value."""
     results = weighed.results
     findings, left_out = shown_findings(results)
     lines = table(results, heading(seen)) if results else []
+    if answer is not None:
+        lines = [*answer.lines(), *([""] if lines else []), *lines]
     accepted = [one.shown(result.check) for result in results for one in result.accepted]
     found: dict[str, Any] = {
         "changed": False,
@@ -89,6 +98,8 @@ def shown(
     }
     if intent.info:
         found["info"] = picture(seen)
+    if answer is not None:
+        found["explanation"] = answer.shown()
     return found
 
 

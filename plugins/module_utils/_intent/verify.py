@@ -14,11 +14,13 @@ from typing import Any
 
 from .._checks import picture
 from .._checks.baseline import Entry
+from .._checks.explain.model import Question
 from .._checks.model import Check
 from .._checks.registry import ALWAYS, CATEGORIES, CHECKS
 from .._checks.run import FailOn, asks_inside
 from .._checks.sources import INSIDE
 from .._errors import BadInput
+from .explain import question_of
 from .verify_baseline import baseline
 from .verify_custom import Own, Resource, own_checks
 from .verify_names import chosen
@@ -29,7 +31,7 @@ class VerifyIntent:
     """The checks to run, in their order, and when the run counts as failed. Times are in seconds.
 
     `namespaces` None looks at all. `resources` are what checks of the user's own read beside the snapshot, by the name
-    of the source that they become.
+    of the source that they become. With a `question` and no checks named, it alone is answered.
     """
 
     checks: tuple[Check, ...]
@@ -43,13 +45,17 @@ class VerifyIntent:
     resources: Mapping[str, Resource] | None = None
     baseline: tuple[Entry, ...] = ()
     info: bool = False
+    question: Question | None = None
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> VerifyIntent:
         """From a module's parameters. Raises BadInput for what is wrong with them, naming the option."""
         own = own_checks(params.get("custom_checks") or (), CHECKS)
+        question = question_of(params["explain"]) if params.get("explain") else None
         checks = _checks(params, own)
-        if not checks:
+        if question is not None and not params.get("checks"):
+            checks = ()
+        elif not checks:
             raise BadInput("No check is left to run.", hint="`skip` takes away all that `checks` names.")
         for name in ("wait_timeout", "read_timeout", "proxy_limit"):
             if (params.get(name) or 0) < 0:
@@ -70,6 +76,7 @@ class VerifyIntent:
             resources={each.source: each.resource for each in own if each.resource is not None},
             baseline=baseline(params.get("baseline") or (), {check.id for check in (*CHECKS, *_of(own))}),
             info=bool(params.get("info")),
+            question=question,
         )
 
     @property
