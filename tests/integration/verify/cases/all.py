@@ -7,5 +7,6 @@
 from __future__ import annotations
 
 from ..ground import Case, all_of
+from . import enrolled, policy
 
-CASES: list[Case] = all_of()
+CASES: list[Case] = all_of(enrolled.CASES, policy.CASES)
