@@ -26,6 +26,7 @@ class Client:
     namespace: str = ""
     account: str = ""
     pod: Obj | None = None
+    waypoint: bool = False
 
     @property
     def in_mesh(self) -> bool:
@@ -47,8 +48,15 @@ def client_of(sight: Sight, work: Workload) -> Client:
     return Client(work.label, sight.mode(pod), namespace_of(pod), account_of(pod), pod)
 
 
-def speaks_hbone(pod: Obj | None, mode: Mode) -> bool:
-    """Whether a proxy tunnels by HBONE: ztunnel and gateways do, and sidecars that were injected for it."""
+def tunnels(client: Client, pod: Obj, mode: Mode) -> bool:
+    """Whether traffic to this pod goes by HBONE. Where both have a sidecar, plain mTLS is taken instead."""
+    if client.waypoint or client.mode == "ambient" or mode == "ambient":
+        return _speaks(client.pod, client.mode) and _speaks(pod, mode)
+    return False
+
+
+def _speaks(pod: Obj | None, mode: Mode) -> bool:
+    """Whether a proxy knows HBONE: ztunnel and gateways do, and sidecars that were injected for it."""
     if mode in ("ambient", "gateway"):
         return True
     return mode == "sidecar" and pod is not None and labels_of(pod).get(_TUNNEL) == "http"

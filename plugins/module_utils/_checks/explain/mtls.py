@@ -16,7 +16,7 @@ from ..policy.mtls import Refusals
 from ..policy.scene import PEER_AUTHENTICATION, Mode
 from ..policy.view import selector
 from ..snapshot import Obj, dig, labels_of, meta, name_of, namespace_of, ref
-from .client import Client, speaks_hbone
+from .client import Client, tunnels
 from .model import Step
 from .server import Server
 from .sight import Sight, is_ready
@@ -183,8 +183,7 @@ def _sends(client: Client, pod: Obj, mode: Mode, told: str) -> tuple[str, str]:
         return "plain", "tls.mode DISABLE"
     if told in ("SIMPLE", "MUTUAL"):
         return "tls", told
-    mine, theirs = speaks_hbone(client.pod, client.mode), speaks_hbone(pod, mode)
-    if mine and theirs:
+    if tunnels(client, pod, mode):
         return "hbone", "by ztunnel" if client.mode == "ambient" else "by its proxy"
     if mode == "ambient" or client.mode == "ambient":
         other = "the server" if client.mode == "ambient" else "the client"

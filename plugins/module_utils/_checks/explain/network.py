@@ -14,7 +14,7 @@ from typing import Any
 from .. import selectors
 from ..policy.scene import NETWORK_POLICY
 from ..snapshot import Obj, labels_of, namespace_of, ref
-from .client import Client, speaks_hbone
+from .client import Client, tunnels
 from .model import Step
 from .sight import Sight
 
@@ -28,7 +28,7 @@ def network_steps(sight: Sight, client: Client, pod: Obj, port: int) -> Iterator
         yield Step("network", _TITLE, "unknown", "NetworkPolicies could not be read.", (ref(pod),))
         return
     mode = sight.mode(pod)
-    tunnelled = speaks_hbone(client.pod, client.mode) and speaks_hbone(pod, mode)
+    tunnelled = tunnels(client, pod, mode)
     wanted = HBONE if tunnelled else port
     shown = f"{wanted}{' (HBONE)' if tunnelled else ''}"
     entering = _of(sight, pod, "Ingress")

@@ -92,7 +92,7 @@ def _sender(sight: Sight, client: Client, passage: Passage) -> Client:
 def waypoint_client(sight: Sight, named: Waypoint) -> Client:
     """A waypoint as a client of what is behind it: its service account has its name."""
     pods = [one for one in sight.scene.pods.get(named.namespace, ()) if _is_gateway(one, named)]
-    return Client(f"the waypoint {named}", "gateway", named.namespace, named.name, pods[0] if pods else None)
+    return Client(f"the waypoint {named}", "gateway", named.namespace, named.name, pods[0] if pods else None, True)
 
 
 def _is_gateway(pod: Obj, named: Waypoint) -> bool:
