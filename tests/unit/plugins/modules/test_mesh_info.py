@@ -60,7 +60,7 @@ def agree(where: str, documented: dict[str, Any], found: Any) -> None:
     contains = documented.get("contains")
     if contains is None:
         return
-    entries = found if isinstance(found, list) else [found]
+    entries: list[Any] = list(found) if isinstance(found, list) else [found]
     assert entries, f"{where} is empty, so nothing shows what is in it"
     for entry in entries:
         extra = set(entry) - set(contains)

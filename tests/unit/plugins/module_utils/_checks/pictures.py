@@ -85,11 +85,18 @@ def gateway_pod(
     return found
 
 
-def gateway(name: str, where: str, of_class: str, *listeners: Obj, programmed: bool = True, **labels: str) -> Obj:
+def gateway(
+    name: str,
+    where: str,
+    of_class: str,
+    *listeners: Obj,
+    programmed: bool = True,
+    labels: dict[str, str] | None = None,
+) -> Obj:
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
-        "metadata": {"name": name, "namespace": where, "labels": labels},
+        "metadata": {"name": name, "namespace": where, "labels": labels or {}},
         "spec": {"gatewayClassName": of_class, "listeners": list(listeners)},
         "status": {
             "addresses": [{"type": "IPAddress", "value": "10.0.0.17"}],

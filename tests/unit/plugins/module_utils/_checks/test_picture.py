@@ -249,19 +249,19 @@ GATEWAYS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "waypoint by its class": (gateway("g", "amb", "istio-waypoint"), "waypoint", "service"),
     "waypoint by its listener": (gateway("g", "amb", "istio", HBONE), "waypoint", "service"),
     "waypoint for all": (
-        gateway("g", "amb", "istio-waypoint", HBONE, **{"istio.io/waypoint-for": "all"}),
+        gateway("g", "amb", "istio-waypoint", HBONE, labels={"istio.io/waypoint-for": "all"}),
         "waypoint",
         "all",
     ),
     "a waypoint of a network": (
-        gateway("g", "amb", "istio-waypoint", HBONE, **{"topology.istio.io/network": "one"}),
+        gateway("g", "amb", "istio-waypoint", HBONE, labels={"topology.istio.io/network": "one"}),
         "waypoint",
         "service",
     ),
     "east-west in ambient": (gateway("g", "amb", "istio-east-west", HBONE), "east-west", None),
     "east-west by its listener": (gateway("g", "amb", "istio", PASSING), "east-west", None),
     "east-west by its network": (
-        gateway("g", "amb", "istio", **{"topology.istio.io/network": "one"}),
+        gateway("g", "amb", "istio", labels={"topology.istio.io/network": "one"}),
         "east-west",
         None,
     ),

@@ -35,7 +35,7 @@ def test_no_proxy_is_asked_when_that_is_not_wanted() -> None:
 def test_what_is_given() -> None:
     given = {"namespaces": ["shop", "bank"], "proxy_limit": 0, "read_timeout": 5, "port_forward": True}
     intent = InfoIntent.from_params(given)
-    assert intent.namespaces == {"shop", "bank"}
+    assert intent.namespaces == frozenset(("shop", "bank"))
     assert (intent.proxy_limit, intent.read_timeout, intent.inside) == (0, 5.0, True)
 
 
