@@ -14,14 +14,14 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from . import mesh, naming, sources
-from .members import REDIRECTION, age_of, gateway_of, members_of, running
+from .members import REDIRECTION, age_of, gateway_of, members_of, running, within
 from .model import Check, Finding, NotApplicable, counted
 from .policy.seen import need
 from .skew import workload_of
 from .snapshot import Obj, Snapshot, Undecided, annotations_of, dig, labels_of, name_of, namespace_of, ref
 
 # istio-cni captures a pod before it starts, and one that runs within a fraction of a second of its label.
-_GRACE = 10.0
+_GRACE = 5.0
 # What istio-cni leaves alone unless its excludeNamespaces say otherwise.
 _EXCLUDED = ("kube-system",)
 
@@ -49,9 +49,9 @@ def captured(snapshot: Snapshot) -> Iterator[Finding]:
         one = len(left) == 1
         yield Finding(
             "error",
-            f"{counted(len(left), 'pod')} labelled for ambient mode {'is' if one else 'are'} not captured, for "
-            f"{cause.why}: {'it talks' if one else 'they talk'} in plain text past the mesh, and no policy of ztunnel "
-            f"protects {'it' if one else 'them'}.",
+            f"{counted(len(left), 'pod')} {within(left)}labelled for ambient mode {'is' if one else 'are'} not "
+            f"captured, for {cause.why}: {'it talks' if one else 'they talk'} in plain text past the mesh, and no "
+            f"policy of ztunnel protects {'it' if one else 'them'}.",
             tuple(sorted({workload_of(pod) for pod in left})),
             tuple(_told(pod) for pod in left[:5]),
             cause.remedy,
@@ -152,7 +152,7 @@ CHECKS = (
         "Does every running pod that labels put into ambient mode carry the annotation by which istio-cni says that "
         "its traffic goes by ztunnel? One without is in the mesh by its label only: it talks in plain text, and "
         "policy that ztunnel enforces does not protect it. Pods on the host's network, with a sidecar, with "
-        "`istio.io/dataplane-mode=none`, or younger than ten seconds are left out.",
+        "`istio.io/dataplane-mode=none`, or younger than five seconds are left out.",
         captured,
         ("component_pods", "nodes"),
     ),

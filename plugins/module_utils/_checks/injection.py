@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from . import mesh, naming, sources
-from .members import NEVER_INJECTED, REDIRECTION, Members, gateway_of, has_sidecar, made_at, members_of
+from .members import NEVER_INJECTED, REDIRECTION, Members, gateway_of, has_sidecar, made_at, members_of, within
 from .model import Check, Finding, NotApplicable, Severity, counted
 from .skew import revision_of, workload_of
 from .snapshot import Obj, Snapshot, Undecided, annotations_of, dig, labels_of, meta, name_of, namespace_of, ref
@@ -53,7 +53,7 @@ def not_injected(snapshot: Snapshot) -> Iterator[Finding]:
         one = len(pods) == 1
         yield Finding(
             cause.severity,
-            f"{counted(len(pods), 'pod')} {'has' if one else 'have'} no sidecar, for {cause.why}"
+            f"{counted(len(pods), 'pod')} {within(pods)}{'has' if one else 'have'} no sidecar, for {cause.why}"
             + (f"; {'it is' if one else 'they are'} {_PLAIN}." if cause.severity != "info" else "."),
             tuple(sorted({workload_of(pod) for pod in pods})),
             tuple(ref(pod) for pod in pods[:5]),

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -95,6 +95,12 @@ def gateway_of(pod: Obj) -> str:
     """The Gateway (`namespace/name`) that a pod was made for, empty for others."""
     name = labels_of(pod).get(GATEWAY_NAME)
     return f"{namespace_of(pod)}/{name}" if name else ""
+
+
+def within(pods: Iterable[Obj]) -> str:
+    """`of namespace shop ` where all are of one; else nothing."""
+    spaces = {namespace_of(pod) for pod in pods}
+    return f"of namespace {spaces.pop()} " if len(spaces) == 1 else ""
 
 
 def _members(snapshot: Snapshot) -> Members:

@@ -181,7 +181,7 @@ CASES = [
         before=in_mode("ambient"),
         make=_on_a_virtual_node,
         mend=_off_it,
-        expect="of namespace {space} labelled for ambient mode is not captured, for node {space} has no ready istio-cni",
+        expect="is not captured, for node {space} has no ready istio-cni: it talks in plain text",
     ),
     Case(
         "MW0026",
@@ -237,7 +237,7 @@ CASES = [
         before=in_mode("sidecar"),
         make=label("namespace", "pod-security.kubernetes.io/enforce=baseline"),
         mend=label("namespace", "pod-security.kubernetes.io/enforce=privileged"),
-        expect="Namespace {space} enforces PodSecurity level baseline, which refuses pods that revision default injects",
+        expect="Namespace {space} enforces PodSecurity level baseline, which refuses pods that revision",
     ),
     Case(
         "MW0042",

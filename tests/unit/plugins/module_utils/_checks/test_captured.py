@@ -47,8 +47,8 @@ def test_a_mesh_of_sidecars_is_skipped() -> None:
         (space("team", mode="ambient"), pod(notes={"sidecar.istio.io/status": "{}"}), 0),
         (space("team", mode="ambient"), pod(phase="Pending"), 0),
         (space("team", mode="ambient"), pod(phase="Succeeded"), 0),
-        (space("team", mode="ambient"), pod(age=5), 0),
-        (space("team", mode="ambient"), pod(age=15), 1),
+        (space("team", mode="ambient"), pod(age=3), 0),
+        (space("team", mode="ambient"), pod(age=6), 1),
         (space("team", mode="ambient"), behind(), 0),
     ],
 )
