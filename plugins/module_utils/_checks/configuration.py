@@ -53,6 +53,7 @@ def selectors(snapshot: Snapshot) -> Iterator[Finding]:
     view = seen.view_of(snapshot)
     yield from _outside(view)
     yield from _entries(view.scene)
+    yield from _namespaces(snapshot, view.scene)
     for kind in (kinds.SIDECAR, kinds.TELEMETRY):
         for same in same_pods(view, kind):
             what = "the whole namespace" if same.pod is None else f"{ref(same.pod)}, and others perhaps"
@@ -103,6 +104,29 @@ def _entries(scene: Scene) -> Iterator[Finding]:
                 (ref(entry),),
                 (f"hosts {some([str(host) for host in dig(entry, 'spec', 'hosts') or ()])}",),
                 "Correct the selector, or deploy the workload.",
+            )
+
+
+def _namespaces(snapshot: Snapshot, scene: Scene) -> Iterator[Finding]:
+    """Clients' namespaces that do not exist here."""
+    if not scene.knows(kinds.NAMESPACE) or seen.multicluster(snapshot):
+        return
+    for policy in scene.all(kinds.AUTHORIZATION):
+        named = {
+            str(name)
+            for rule in dig(policy, "spec", "rules") or ()
+            for entry in rule.get("from") or ()
+            for key in ("namespaces", "notNamespaces")
+            for name in (entry.get("source") or {}).get(key) or ()
+        }
+        lost = sorted(name for name in named if "*" not in name and name not in scene.namespaces)
+        if lost:
+            yield Finding(
+                "info",
+                f"{ref(policy)} names clients of namespace {some(lost)}, which does not exist: this is for nobody.",
+                (ref(policy),),
+                (),
+                "Correct the name, or take it out.",
             )
 
 
@@ -227,7 +251,8 @@ CHECKS: tuple[Check, ...] = (
         "A policy, Sidecar, EnvoyFilter, Gateway or ServiceEntry whose selector no workload has does nothing until one "
         "has. Where nothing runs in the namespace yet, policy may well come first, and is not told. A policy for pods "
         "of which none is in the mesh is carried out by nobody. Of Sidecars and Telemetries a workload takes one: "
-        "several for the same get into each other's way.",
+        "several for the same get into each other's way. "
+        "Namespaces of clients that do not exist are told as info.",
         selectors,
         seen.BESIDE,
     ),

@@ -15,11 +15,11 @@ from dataclasses import replace
 from .model import Check, Finding
 from .policy import scene as kinds
 from .policy import seen
-from .policy.clashing import both, same_servers, shown
+from .policy.clashing import both, same_hosts, same_servers, shown
 from .policy.model import Judged, some
 from .policy.scene import kind_of
 from .policy.view import View
-from .snapshot import Obj, Snapshot, dig, ref
+from .snapshot import Obj, Snapshot, dig, namespace_of, ref
 
 _NAMED = (
     "unknown-host",
@@ -56,6 +56,8 @@ def routes(snapshot: Snapshot) -> Iterator[Finding]:
     yield from _two_for_a_host(problems.get("two-virtual-services", []))
     yield from _mixed(problems.get("mixed-routing", []))
     yield from _servers(view)
+    yield from _unreachable(view)
+    yield from _protocols(view)
     for rule in _NAMED:
         for one in problems.get(rule, ()):
             # What istiod would refuse is another check.
@@ -129,6 +131,52 @@ def _servers(view: View) -> Iterator[Finding]:
             )
 
 
+def _unreachable(view: View) -> Iterator[Finding]:
+    """Ports on which a Gateway listens, and that no Service before its pods has."""
+    scene = view.scene
+    for gateway in scene.all(kinds.ISTIO_GATEWAY):
+        pods = scene.selected(scene.root, dig(gateway, "spec", "selector") or {})
+        services = {ref(service): service for pod in pods for service in scene.services_of(pod)}
+        if not services or not all(scene.knows(kinds.SERVICE, namespace_of(pod)) for pod in pods):
+            # Pods without any Service are reached by the host's network, or not yet.
+            continue
+        there = {
+            number
+            for service in services.values()
+            for port in dig(service, "spec", "ports") or ()
+            for number in (port.get("port"), port.get("targetPort"))
+            # A port by name may be any.
+            if isinstance(number, int)
+        }
+        wanted = [dig(server, "port", "number") for server in dig(gateway, "spec", "servers") or ()]
+        missing = sorted({number for number in wanted if isinstance(number, int) and number not in there})
+        if missing:
+            yield Finding(
+                "warning",
+                f"{ref(gateway)} listens on port {some([str(number) for number in missing])}, which no Service before "
+                "its pods has: nobody reaches it from there.",
+                (ref(gateway), *sorted(services)),
+                tuple(f"{name} has {some(_ports(service))}" for name, service in sorted(services.items())),
+                "Add the port to the Service, or let the server listen on one that it has.",
+            )
+
+
+def _ports(service: Obj) -> list[str]:
+    return [f"{port.get('port')}->{port.get('targetPort')}" for port in dig(service, "spec", "ports") or ()]
+
+
+def _protocols(view: View) -> Iterator[Finding]:
+    for same in same_hosts(view):
+        yield Finding(
+            "warning",
+            f"{both(same.entries)} {'give' if len(same.entries) > 1 else 'gives'} port {same.port} of host {same.host} "
+            f"several protocols ({some(list(same.protocols))}): which of them proxies take is not told.",
+            tuple(map(ref, same.entries)),
+            (),
+            "Give the port one protocol, or narrow exportTo.",
+        )
+
+
 CHECKS: tuple[Check, ...] = (
     Check(
         34,
@@ -139,10 +187,11 @@ CHECKS: tuple[Check, ...] = (
         "What VirtualServices, DestinationRules and Gateway API routes name has to be there: hosts (by the registry: "
         "Services, ServiceEntries, exportTo), ports, subsets, Gateways with their listeners, delegates, parents, "
         "backends in other namespaces by a ReferenceGrant; and weights have to route. Two VirtualServices on the mesh "
-        "for one host, a VirtualService and an HTTPRoute for one Service, and servers of several Gateways that share "
-        "host and port on the same pods get into each other's way. Routes for ambient Services without a waypoint have "
-        "no effect, since ztunnel does not route. In a mesh of several clusters a missing host is a warning: another "
-        "one may have it. docs/policy-guards.md lists the rules.",
+        "for one host, a VirtualService and an HTTPRoute for one Service, servers of Gateways that share host and port "
+        "on the same pods, and ServiceEntries with several protocols for a port of one host get into each other's way. "
+        "A Gateway has to listen on ports that a Service before its pods has. Routes for ambient Services without a "
+        "waypoint have no effect, since ztunnel does not route. In a mesh of several clusters a missing host is a "
+        "warning: another one may have it. docs/policy-guards.md lists the rules.",
         routes,
         seen.BESIDE,
     ),

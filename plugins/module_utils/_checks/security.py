@@ -18,12 +18,13 @@ from .policy import seen
 from .policy.account import account
 from .policy.account_groups import enforces
 from .policy.account_model import Row
+from .policy.account_paths import Paths
 from .policy.ambient import http_fields
 from .policy.model import Judged, some
 from .policy.scene import Scene
-from .policy.view import action, selector, targets
+from .policy.view import View, action, selector, targets
 from .skew import workload_of
-from .snapshot import Obj, Snapshot, meta, namespace_of, ref
+from .snapshot import Obj, Snapshot, labels_of, meta, name_of, namespace_of, ref
 
 _CATEGORY = "policy"
 _ON_AMBIENT = (
@@ -43,6 +44,7 @@ _POLICIES = seen.sources_of(
     kinds.TELEMETRY,
     kinds.ENVOY_FILTER,
     kinds.WASM_PLUGIN,
+    kinds.SIDECAR,
     kinds.GATEWAY,
 )
 _DENY = seen.sources_of(kinds.AUTHORIZATION)
@@ -65,7 +67,45 @@ _ACCOUNT = seen.sources_of(
 def not_carried_out(snapshot: Snapshot) -> Iterator[Finding]:
     """MW0031."""
     yield from seen.found(snapshot, _ON_AMBIENT, (), keep=lambda one: not _is_http_deny(one))
+    yield from _at_waypoints(seen.view_of(snapshot))
+    yield from _sidecars(seen.view_of(snapshot))
     yield from seen.found(snapshot, _UNBOUND, _POLICIES, keep=lambda one: one.obj.get("kind") != "AuthorizationPolicy")
+
+
+def _at_waypoints(view: View) -> Iterator[Finding]:
+    """Policies that select a waypoint's own pods."""
+    paths = view.once(Paths)
+    for kind in (kinds.AUTHORIZATION, kinds.REQUEST_AUTHENTICATION, kinds.WASM_PLUGIN, kinds.TELEMETRY):
+        for policy in view.scene.all(kind):
+            if not selector(policy) or targets(policy):
+                continue
+            pods = view.scene.selected(namespace_of(policy), selector(policy))
+            names = {labels_of(pod).get(kinds.GATEWAY_NAME, "") for pod in pods if paths.is_waypoint_pod(pod)}
+            if names and all(paths.is_waypoint_pod(pod) for pod in pods):
+                waypoints = [f"Gateway {namespace_of(pods[0])}/{name}" for name in sorted(names)]
+                yield Finding(
+                    "warning" if kind == kinds.TELEMETRY else "error",
+                    f"{ref(policy)} selects the pods of the waypoint {some(waypoints)}, but a waypoint takes no policy "
+                    "by selector: nobody carries it out.",
+                    (ref(policy), *waypoints),
+                    (),
+                    "Name the Gateway, or the Service before which it stands, in targetRefs.",
+                )
+
+
+def _sidecars(view: View) -> Iterator[Finding]:
+    """Sidecars (the kind) for pods that have none: left behind by a move, and harmless."""
+    for obj in view.scene.all(kinds.SIDECAR):
+        pods = view.scene.selected(namespace_of(obj), selector(obj)) if namespace_of(obj) != view.scene.root else ()
+        own = [pod for pod in pods if view.scene.enrolled(pod) != "gateway"]
+        if own and all(view.scene.enrolled(pod) == "ambient" for pod in own):
+            yield Finding(
+                "info",
+                f"{ref(obj)} has no effect: all its pods are in ambient mode, and ztunnel takes no Sidecar.",
+                (ref(obj),),
+                (f"{counted(len(own), 'captured pod')}",),
+                f"kubectl -n {namespace_of(obj)} delete sidecars.networking.istio.io {name_of(obj)}",
+            )
 
 
 def http_deny(snapshot: Snapshot) -> Iterator[Finding]:
@@ -210,8 +250,9 @@ CHECKS: tuple[Check, ...] = (
         "admitted, those named included (seen on a genuine ztunnel). RequestAuthentication and CUSTOM are holes there: "
         "no token is checked, no authorizer asked. AUDIT, Telemetry, EnvoyFilter and WasmPlugin have no effect. Behind "
         "a waypoint ztunnel sees the waypoint as the client, so a policy by selector that names clients does not mean "
-        "them any more. And a RequestAuthentication, Telemetry or WasmPlugin with a targetRef that no waypoint stands "
-        "before is carried out by nobody. What HTTP policy needs is a waypoint and targetRefs.",
+        "them any more. A RequestAuthentication, Telemetry or WasmPlugin with a targetRef that no waypoint stands "
+        "before is carried out by nobody, and so is one that selects a waypoint's own pods. What HTTP policy needs is "
+        "a waypoint and targetRefs. A Sidecar left in an ambient namespace has no effect either, which is told as info.",
         not_carried_out,
         seen.BESIDE,
     ),

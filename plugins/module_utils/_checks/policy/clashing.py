@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..snapshot import Obj, dig, name_of, namespace_of, ref
-from .scene import ISTIO_GATEWAY, POD, kind_of
+from .hosts import exported, share
+from .scene import ISTIO_GATEWAY, POD, SERVICE_ENTRY, kind_of
 from .view import View, selector
 
 
@@ -115,6 +116,40 @@ def same_pods(view: View, kind: str) -> Iterator[SamePods]:
             if len(several) > 1 and names not in told:
                 told.add(names)
                 yield SamePods(tuple(sorted(several, key=name_of)), namespace, pods[at])
+
+
+@dataclass(frozen=True, slots=True)
+class SameHost:
+    """ServiceEntries that give one host and port several protocols."""
+
+    entries: tuple[Obj, ...]
+    host: str
+    port: int
+    protocols: tuple[str, ...]
+
+
+def same_hosts(view: View) -> Iterator[SameHost]:
+    found: dict[tuple[str, int], list[tuple[Obj, str]]] = defaultdict(list)
+    for entry in view.scene.all(SERVICE_ENTRY):
+        for port in dig(entry, "spec", "ports") or ():
+            for host in dig(entry, "spec", "hosts") or ():
+                found[(str(host), int(port.get("number") or 0))].append(
+                    (entry, str(port.get("protocol") or "").upper())
+                )
+    for (host, number), given in found.items():
+        protocols = {protocol for _entry, protocol in given}
+        if len(protocols) < 2:
+            continue
+        # Two that no namespace sees together do not meet.
+        meeting = [
+            (entry, protocol)
+            for entry, protocol in given
+            if any(protocol != other and share(exported(entry), exported(one)) for one, other in given)
+        ]
+        if meeting:
+            entries = {ref(entry): entry for entry, _protocol in meeting}
+            told = tuple(sorted({protocol or "none" for _entry, protocol in meeting}))
+            yield SameHost(tuple(entries.values()), host, number, told)
 
 
 def _age(obj: Obj) -> tuple[str, str, str]:

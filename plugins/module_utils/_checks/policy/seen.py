@@ -151,7 +151,7 @@ def _view(snapshot: Snapshot) -> View:
 
 def _judged(snapshot: Snapshot) -> dict[str, list[Judged]]:
     view = view_of(snapshot)
-    several = _multicluster(snapshot)
+    several = multicluster(snapshot)
     found: dict[str, dict[tuple[str, str, str], Judged]] = defaultdict(dict)
     for kind in JUDGED:
         for obj in view.scene.all(kind):
@@ -165,7 +165,7 @@ def _judged(snapshot: Snapshot) -> dict[str, list[Judged]]:
     return {rule: list(problems.values()) for rule, problems in found.items()}
 
 
-def _multicluster(snapshot: Snapshot) -> bool:
+def multicluster(snapshot: Snapshot) -> bool:
     """Whether other clusters are known; whoever may not see their secrets is not told that there are none."""
     source = snapshot.sources.get(sources.REMOTE_SECRETS)
     return source is not None and bool(source.items)

@@ -87,6 +87,20 @@ def test_a_policy_for_pods_outside_the_mesh() -> None:
     assert told("MW0052", starting) == []
 
 
+def test_clients_of_a_namespace_that_is_not_there() -> None:
+    def clients(*names: str) -> Obj:
+        return given.authorization(rules=[{"from": [{"source": {"namespaces": list(names)}}]}])
+
+    found = findings("MW0052", *shop(clients("shop", "lost", "team-*")))
+    assert [one.title for one in found] == [
+        "AuthorizationPolicy shop/policy names clients of namespace lost, which does not exist: this is for nobody."
+    ]
+    assert [one.severity for one in found] == ["info"]
+    # Another cluster may have it.
+    remote = {"metadata": {"name": "remote", "namespace": "istio-system"}}
+    assert findings("MW0052", *shop(clients("lost")), remote_secrets=[remote]) == []
+
+
 def telemetry(name: str, **spec: Any) -> Obj:
     return given.obj(TELEMETRY, "Telemetry", name, spec=spec)
 

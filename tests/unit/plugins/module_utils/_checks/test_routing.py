@@ -193,6 +193,49 @@ def test_one_gateway_with_itself() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("ports", "expected"),
+    [
+        ([{"port": 80, "targetPort": 8080}], False),
+        ([{"port": 8000, "targetPort": 80}], False),
+        ([{"port": 8443, "targetPort": 8443}], True),
+        ([], True),
+    ],
+    ids=["port", "target", "other", "none"],
+)
+def test_a_gateway_listens_where_its_service_leads(ports: list[Obj], expected: bool) -> None:
+    spec = {"selector": {"istio": "ingressgateway"}, "ports": ports}
+    found = told(gateway("a"), EDGE, given.obj("v1", "Service", "edge", spec=spec))
+    assert len(found) == expected
+    assert all(
+        one.startswith("warning: Gateway shop/a listens on port 80, which no Service before its") for one in found
+    )
+
+
+def test_a_gateway_without_a_service_is_reached_otherwise() -> None:
+    assert told(gateway("a"), EDGE) == []
+
+
+@pytest.mark.parametrize(
+    ("protocol", "export", "expected"),
+    [("HTTP", ["*"], False), ("tcp", ["*"], True), ("TCP", ["."], True), ("TCP", ["other"], True)],
+    ids=["same", "other", "own-namespace", "elsewhere"],
+)
+def test_protocols_of_a_host(protocol: str, export: list[str], expected: bool) -> None:
+    def entry(name: str, protocol: str, exported: list[str]) -> Obj:
+        ports = [{"number": 80, "name": "p", "protocol": protocol}]
+        return given.obj(
+            NETWORKING, "ServiceEntry", name, spec={"hosts": ["x.example"], "ports": ports, "exportTo": exported}
+        )
+
+    found = told(entry("a", "HTTP", ["*"]), entry("b", protocol, export))
+    assert [one.partition(" (")[0] for one in found] == (
+        ["warning: ServiceEntry shop/a and shop/b give port 80 of host x.example several protocols"] if expected else []
+    )
+    # Two that no namespace sees both of do not meet.
+    assert told(entry("a", "HTTP", ["."]), entry("b", protocol, ["other"])) == []
+
+
 def test_what_istiod_would_refuse_is_another_check() -> None:
     assert told(given.virtual_service(http=given.routes(given.to(weight=-3)))) == []
 

@@ -17,7 +17,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._checks.snapshot 
 from tests.conftest import ROOT
 
 from .policy import policies as given
-from .policy.policies import AMBIENT, SECURITY, SIDECAR, Obj
+from .policy.policies import AMBIENT, GATEWAY_API, NETWORKING, SECURITY, SIDECAR, Obj
 from .policy.seeing import findings, snapshot
 
 RECORDED: dict[str, list[Any]] = json.loads(
@@ -101,6 +101,28 @@ def test_a_token_policy_for_a_service_without_waypoint() -> None:
     policy = given.obj(SECURITY, "RequestAuthentication", "jwt", spec={"targetRefs": [given.to_service()]})
     assert "uses no waypoint" in told("MW0031", ambient(policy))[0]
     assert told("MW0031", ambient(policy, *given.waypoint(), labels=WAYPOINT)) == []
+
+
+def test_a_waypoint_takes_no_policy_by_selector() -> None:
+    chosen = {"matchLabels": {"gateway.networking.k8s.io/gateway-name": "waypoint"}}
+    policy = given.authorization(rules=PATHS, selector=chosen)
+    found = findings("MW0031", *ambient(policy, *given.waypoint(), labels=WAYPOINT))
+    assert [one.title for one in found] == [
+        "AuthorizationPolicy shop/policy selects the pods of the waypoint Gateway shop/waypoint, but a waypoint takes "
+        "no policy by selector: nobody carries it out."
+    ]
+    # A gateway does.
+    gateway = given.obj(GATEWAY_API, "Gateway", "waypoint", spec={"gatewayClassName": "istio", "listeners": []})
+    assert told("MW0031", ambient(policy, gateway, given.waypoint()[1])) == []
+
+
+def test_a_sidecar_left_behind() -> None:
+    left = given.obj(NETWORKING, "Sidecar", "default", spec={"egress": [{"hosts": ["./*"]}]})
+    assert told("MW0031", ambient(left)) == [
+        "info: Sidecar shop/default has no effect: all its pods are in ambient mode, and ztunnel takes no Sidecar."
+    ]
+    assert told("MW0031", ambient(left, given.pod("old", mode="sidecar"))) == []
+    assert told("MW0031", sidecars(left)) == []
 
 
 @pytest.mark.parametrize(
