@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from .._checks.model import SEVERITIES, STATUSES
@@ -87,7 +88,8 @@ class FindingEntry:
 
     @property
     def size(self) -> int:
-        return sum(map(len, (self.title, self.remedy, self.docs, *self.objects, *self.evidence)))
+        """In characters, as a page has to write them."""
+        return len(escape("".join((self.title, self.remedy, self.docs, *self.objects, *self.evidence))))
 
 
 @dataclass(frozen=True, slots=True)

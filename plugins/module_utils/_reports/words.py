@@ -75,12 +75,13 @@ def moment(text: str) -> datetime | None:
 
 
 def when(text: str) -> str:
-    """`21 Nov 2026, 14:05 UTC`; the text as it is when it names no time."""
+    """`21 Nov 2026, 14:05 UTC`, of a date `21 Nov 2026`; the text as it is when it names no time."""
     found = moment(text)
     if found is None:
         return text
     there = found.astimezone(timezone.utc)
-    return f"{there.day} {_MONTHS[there.month - 1]} {there.year}, {there:%H:%M} UTC"
+    day = f"{there.day} {_MONTHS[there.month - 1]} {there.year}"
+    return day if len(text) == len("2026-11-21") else f"{day}, {there:%H:%M} UTC"
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -72,6 +72,7 @@ overflow-wrap:anywhere}
 .fold thead th{position:sticky;top:0;background:var(--paper)}
 @media (max-width:900px){
 .canvas{grid-template-columns:1fr;padding:1rem}
+.zone .grid{grid-template-columns:repeat(auto-fill,minmax(8.4rem,1fr))}
 #detail{position:static;border-left:0;border-top:1px solid var(--line);padding:.8rem 0 0;min-height:9rem}
 }
 @media print{.canvas{display:block;break-inside:auto}.zone{break-inside:avoid-page;margin-top:.8rem}.fold .scroll{

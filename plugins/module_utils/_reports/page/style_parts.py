@@ -76,6 +76,7 @@ border-radius:8px;padding:.55rem .7rem}
 min-height:1.7rem}
 .foot{font-size:.82rem;color:var(--soft)}
 .checks .group th{padding-top:1.2rem;font-weight:650;border-top:0}
+.checks td code{white-space:nowrap}
 .checks td:nth-child(3){min-width:15rem}.checks td:last-child{min-width:14rem}
 .status .sign{margin-right:.5rem}
 tr:target{background:var(--note-wash)}
