@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from . import inside
 from .model import Check, Finding, NotApplicable, Severity, counted
 from .root_certificates import day, roots_of
-from .snapshot import Obj, Snapshot, Undecided
-from .sources import ENVOY_CERTIFICATES, ISTIOD_METRICS, ROOT_CERTIFICATES, ZTUNNEL_DUMPS
+from .snapshot import Obj, Snapshot, Undecided, name_of, namespace_of
+from .sources import ENVOY_CERTIFICATES, ISTIOD_METRICS, PODS, ROOT_CERTIFICATES, ZTUNNEL_DUMPS
 
 _CATEGORY = "certificates"
 _DAY = 86400.0
@@ -72,12 +72,9 @@ def roots(snapshot: Snapshot) -> Iterator[Finding]:
     bundle: dict[str, float] = {}
     try:
         found = roots_of(snapshot)
-        for root, where in zip(found.roots, found.where, strict=True):
-            bundle[f"{root.subject}, serial {root.serial}, in {where}"] = root.ends
-        if not found.readable and not signing:
-            unread = (
-                "ConfigMap istio-ca-root-cert cannot be looked into here: no Python package cryptography, or no PEM"
-            )
+        for (root, _where), line in zip(found.roots, found.lines(), strict=True):
+            bundle[line] = root.not_after
+        unread = found.problem
     except Undecided as reason:
         unread = str(reason)
     near = {what: end for what, end in {**bundle, **signing}.items() if end - now < ROOT_WARNING}
@@ -116,7 +113,8 @@ def leaves(snapshot: Snapshot) -> Iterator[Leaf]:
     for envoy in _known(snapshot, ENVOY_CERTIFICATES):
         for one in envoy.get("certificates") or ():
             if one["name"] != "ROOTCA":
-                yield from _leaf(inside.pod_ref(envoy), inside.pod_ref(envoy), one)
+                owner = inside.owner_of(snapshot, namespace_of(envoy), name_of(envoy))
+                yield from _leaf(owner, inside.pod_ref(envoy), one)
 
 
 def _leaf(owner: str, holder: str, one: Obj) -> Iterator[Leaf]:
@@ -177,30 +175,28 @@ def _without(snapshot: Snapshot) -> Iterator[Finding]:
 def trust(snapshot: Snapshot) -> Iterator[Finding]:
     """Whether proxies trust a root that namespaces are given."""
     known = roots_of(snapshot)
-    if not known.readable or not known.roots:
+    if known.problem or not known.roots:
         return
     mine = known.serials()
-    strangers: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    strangers: dict[tuple[str, ...], list[Obj]] = defaultdict(list)
     for dump in _known(snapshot, ZTUNNEL_DUMPS):
         serials = {str((one.get("root") or {}).get("serial") or "") for one in dump.get("certificates") or ()} - {""}
         if serials and not serials & mine:
-            strangers[tuple(sorted(serials))].append(inside.pod_ref(dump))
+            strangers[tuple(sorted(serials))].append(dump)
     for envoy in _known(snapshot, ENVOY_CERTIFICATES):
         serials = {str(one["serial"]) for one in envoy.get("certificates") or () if one["name"] == "ROOTCA"}
         if serials and not serials & mine:
-            strangers[tuple(sorted(serials))].append(inside.pod_ref(envoy))
+            strangers[tuple(sorted(serials))].append(envoy)
     for others, pods in sorted(strangers.items()):
         yield Finding(
             "error",
             f"{'1 proxy trusts' if len(pods) == 1 else f'{len(pods)} proxies trust'} another root certificate than the "
             "mesh gives to its namespaces: mutual TLS between them and the others fails.",
-            (*sorted(pods), _ROOT),
-            (
-                f"root of the proxies: {', '.join(others)}",
-                *(f"root in {where}: {root.serial}" for root, where in zip(known.roots, known.where, strict=True)),
-            ),
+            inside.owners(snapshot, pods),
+            (f"root of {inside.pod_ref(pods[0])}: serial {', '.join(others)}", *known.lines()),
             "Restart these proxies, so that they fetch the root anew. Where another authority signs (SPIRE), give its "
             "root to all.",
+            (_ROOT,),
         )
 
 
@@ -240,6 +236,6 @@ CHECKS = (
         "left, or less than an hour, was not renewed. A proxy whose root is none of those that the mesh gives to its "
         "namespaces trusts nobody else.",
         inside.part_by_part(_anything, roots, workloads, trust, silent),
-        (ISTIOD_METRICS,),
+        (PODS, ISTIOD_METRICS),
     ),
 )

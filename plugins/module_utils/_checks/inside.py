@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Literal
 
 from . import mesh
 from .model import Finding, Findings, counted
+from .skew import workload_of
 from .snapshot import Obj, Snapshot, Undecided, annotations_of, dig, labels_of, meta, name_of, namespace_of
 from .sources import ENVOY_CERTIFICATES, ENVOY_METRICS, PODS, ZTUNNEL_DUMPS, ZTUNNEL_METRICS
 
@@ -71,6 +73,25 @@ def proxy_id(pod: Obj) -> str:
     return f"{name_of(pod)}.{namespace_of(pod)}"
 
 
+def owner_of(snapshot: Snapshot, namespace: str, name: str) -> str:
+    """The workload that a pod belongs to, as people name it; the pod itself where it is not known."""
+    pod = snapshot.once(_pods).get((namespace, name))
+    return f"Pod {namespace}/{name}" if pod is None else workload_of(pod)
+
+
+def owners(snapshot: Snapshot, items: Iterable[Obj]) -> tuple[str, ...]:
+    """The workloads of these pods, or of what was asked of them: pods get new names, workloads keep theirs."""
+    return tuple(sorted({owner_of(snapshot, namespace_of(item), name_of(item)) for item in items}))
+
+
+def _pods(snapshot: Snapshot) -> dict[tuple[str, str], Obj]:
+    found: dict[tuple[str, str], Obj] = {}
+    for source in (PODS, "component_pods"):
+        with suppress(Undecided):
+            found.update(((namespace_of(pod), name_of(pod)), pod) for pod in snapshot.items(source))
+    return found
+
+
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
@@ -86,9 +107,9 @@ def moment(text: object) -> float | None:
 
 
 def age(snapshot: Snapshot, pod: Obj) -> float:
-    """Seconds that a pod has been there; endless where it is not told."""
+    """Seconds that a pod has been there; endless where that, or when the snapshot was taken, is not told."""
     made = moment(meta(pod).get("creationTimestamp"))
-    return float("inf") if made is None else snapshot.taken - made
+    return float("inf") if made is None or not snapshot.taken else snapshot.taken - made
 
 
 def span(seconds: float) -> str:
@@ -120,7 +141,7 @@ def unheard(snapshot: Snapshot, source: str, what: str, so: str) -> Iterator[Fin
         yield Finding(
             "info",
             f"{len(silent)} of {counted(len(items), what)} did not answer: {so}.",
-            tuple(sorted(pod_ref(item) for item in silent)),
+            owners(snapshot, silent),
             (said,),
             "Look whether these pods run, and whether NetworkPolicies or the node keep the API server from them.",
         )

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from . import inside, mesh
 from .model import Check, Finding, NotApplicable
-from .root_certificates import roots_of
+from .root_certificates import roots_of, self_made
 from .snapshot import Obj, Snapshot, Undecided, annotations_of, meta, name_of, namespace_of
 from .sources import ISTIOD_CLUSTERS, REMOTE_SECRETS, ROOT_CERTIFICATES
 
@@ -42,15 +42,15 @@ def clusters(snapshot: Snapshot) -> Iterator[Finding]:
     replicas = inside.answered(snapshot, ISTIOD_CLUSTERS, "istiod")
     if not replicas:
         raise Undecided("no istiod is ready, so none can say which clusters it reads")
-    states: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    states: dict[tuple[str, str, str], list[Obj]] = defaultdict(list)
     for replica in replicas:
         told = {one["secretName"]: one for one in _others(replica)}
         for secret, one in told.items():
-            states[(one["id"], secret, one["syncStatus"])].append(inside.pod_ref(replica))
+            states[(one["id"], secret, one["syncStatus"])].append(replica)
         for secret, item in secrets.items():
             if secret not in told:
-                states[(_named(item), secret, "")].append(inside.pod_ref(replica))
-    for (cluster, secret, state), pods in sorted(states.items()):
+                states[(_named(item), secret, "")].append(replica)
+    for (cluster, secret, state), pods in sorted(states.items(), key=lambda item: item[0]):
         if state == _SYNCED:
             continue
         young = secret in secrets and snapshot.taken - _made(secrets[secret]) < SETTLING
@@ -60,9 +60,10 @@ def clusters(snapshot: Snapshot) -> Iterator[Finding]:
             "warning" if state == _SYNCING else "error",
             f"istiod {_TROUBLE.get(state, _TROUBLE_ELSE)} the cluster {cluster}: its services and endpoints are not "
             "known here, or are not up to date.",
-            (f"Secret {secret}", *sorted(pods)),
-            (f"/debug/clusterz of {', '.join(sorted(pods))}: {state or 'has no such cluster'}",),
+            (f"Secret {secret}",),
+            (f"/debug/clusterz of {', '.join(sorted(map(inside.pod_ref, pods)))}: {state or 'has no such cluster'}",),
             _REMEDY,
+            inside.owners(snapshot, pods),
         )
     if said := inside.silence(snapshot.items(ISTIOD_CLUSTERS), "istiod"):
         raise Undecided(said)
@@ -84,16 +85,13 @@ _REMEDY = (
 def shared_root(snapshot: Snapshot) -> Iterator[Finding]:
     """A root that istiod made itself is this cluster's alone."""
     found = roots_of(snapshot)
-    if found.roots and all(root.self_made for root in found.roots):
+    if found.roots and all(self_made(root) for root, _where in found.roots):
         yield Finding(
             "warning",
             "istiod made the mesh's root certificate itself, and another cluster's istiod makes its own: unless the "
             "other clusters were given this one, mutual TLS between clusters fails.",
             ("ConfigMap istio-ca-root-cert",),
-            tuple(
-                f"{root.subject}, serial {root.serial}, in {where}"
-                for root, where in zip(found.roots, found.where, strict=True)
-            ),
+            found.lines(),
             "Give every cluster's istiod a Secret cacerts signed by one common root.",
         )
 

@@ -51,7 +51,7 @@ def outage(snapshot: Snapshot) -> Iterator[Finding]:
                 else "a pod that starts now gets no certificate and no configuration: in ambient mode it is Running "
                 "and Ready, and its traffic times out; with a sidecar it is refused, or never gets Ready."
             ),
-            (plane.ref, *sorted(cut)),
+            (plane.ref,),
             (
                 f"{number(plane.deployment, 'status', 'readyReplicas')} of "
                 f"{number(plane.deployment, 'spec', 'replicas')} replicas of {plane.ref} ready",
@@ -59,6 +59,7 @@ def outage(snapshot: Snapshot) -> Iterator[Finding]:
             ),
             f"Bring istiod back first: kubectl -n {plane.namespace} describe deployment {plane.name}, and its pods' "
             "logs. Until then restart and scale nothing in the mesh.",
+            tuple(sorted(cut)),
         )
 
 
@@ -107,12 +108,12 @@ CHECKS = (
         "Nothing starts while no istiod is ready",
         "control plane",
         "error",
-        ("istiods", PODS),
+        ("istiods", "component_pods", PODS),
         "Is an istiod of each revision ready? Without one, running pods go on as they are and ztunnel stays Ready, but "
         "a pod that starts gets neither certificate nor configuration: an ambient one is Running and Ready, and its "
         "traffic times out. So the pods are named that were made since the Deployment stopped being available, and the "
         "captured ones that no ztunnel knows: of an istiod that was scaled to zero it is not told since when.",
         outage,
-        ("component_pods", ZTUNNEL_DUMPS),
+        (ZTUNNEL_DUMPS,),
     ),
 )

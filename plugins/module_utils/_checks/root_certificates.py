@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
+from . import pem
 from .snapshot import Snapshot, dig, ref
 from .sources import ROOT_CERTIFICATES
 
@@ -19,77 +19,42 @@ _KEY = "root-cert.pem"
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
-    """One root certificate: serial in hexadecimal digits, end in seconds since the epoch, who it says it is."""
-
-    serial: str
-    ends: float
-    subject: str
-    self_made: bool
-    """istiod made it itself: nothing but an organisation, the trust domain, in its name."""
-
-
-@dataclass(frozen=True, slots=True)
 class Roots:
-    """The roots that namespaces are given, and in which ConfigMap each was first seen.
+    """The roots that namespaces are given, each once, and the ConfigMap that it was first seen in.
 
-    `readable` is False where certificates cannot be looked into (no `cryptography` package), or are none.
+    `problem` is why another ConfigMap could not be understood; empty when all could.
     """
 
-    roots: tuple[Root, ...] = ()
-    where: tuple[str, ...] = ()
-    readable: bool = True
+    roots: tuple[tuple[pem.Certificate, str], ...] = ()
+    problem: str = ""
 
     def serials(self) -> set[str]:
-        return {root.serial for root in self.roots}
+        return {root.serial for root, _where in self.roots}
+
+    def lines(self) -> tuple[str, ...]:
+        return tuple(f"{root.subject}, serial {root.serial}, in {where}" for root, where in self.roots)
 
 
 def roots_of(snapshot: Snapshot) -> Roots:
-    """All roots there are, each once. Raises `Undecided` when the ConfigMaps could not be read."""
+    """All roots there are. Raises `Undecided` when the ConfigMaps could not be read."""
     return snapshot.once(_roots)
 
 
 def _roots(snapshot: Snapshot) -> Roots:
-    found: dict[str, Root] = {}
-    where: dict[str, str] = {}
-    readable = True
-    seen: set[str] = set()
+    found: dict[str, tuple[pem.Certificate, str]] = {}
+    problem = ""
     for item in snapshot.items(ROOT_CERTIFICATES):
-        text = str(dig(item, "data", _KEY) or "")
-        if not text or text in seen:
-            continue
-        seen.add(text)
-        parsed = parse(text)
-        readable = readable and parsed is not None
-        for root in parsed or ():
-            found.setdefault(root.serial, root)
-            where.setdefault(root.serial, ref(item))
-    return Roots(tuple(found.values()), tuple(where.values()), readable)
+        try:
+            for root in pem.authorities(str(dig(item, "data", _KEY) or "")):
+                found.setdefault(root.serial, (root, ref(item)))
+        except ValueError as error:
+            problem = f"{ref(item)}: {error}"
+    return Roots(tuple(found.values()), problem)
 
 
-def parse(text: str) -> list[Root] | None:
-    """The certificates of a PEM text; None where they cannot be looked into."""
-    try:
-        # Comes with ansible-core; where modules run there may be none. Importing it takes a while, so not before.
-        from cryptography import x509
-    except ImportError:
-        return None
-    try:
-        return [_root(one) for one in x509.load_pem_x509_certificates(text.encode())]
-    except (ValueError, TypeError):
-        return None
-
-
-def _root(one: Any) -> Root:
-    # Until release 42 there is only the one without a time zone.
-    ends = getattr(one, "not_valid_after_utc", None) or one.not_valid_after.replace(tzinfo=timezone.utc)
-    names = [attribute.rfc4514_attribute_name for attribute in one.subject]
-    return Root(
-        f"{one.serial_number:x}",
-        ends.timestamp(),
-        one.subject.rfc4514_string(),
-        one.issuer == one.subject and names == ["O"],
-    )
+def self_made(root: pem.Certificate) -> bool:
+    """istiod made it itself: its name is nothing but an organisation, the trust domain."""
+    return root.subject.startswith("O=") and ", " not in root.subject
 
 
 def day(moment: float) -> str:

@@ -146,10 +146,10 @@ def _finding(who: list[str], parts: Mapping[str, float], severity: Severity, tit
         parts=next(iter(parts)) if len(parts) == 1 else f"{len(parts)} workloads",
         total=f"{sum(parts.values()):g}",
     )
-    named = tuple(dict.fromkeys(name for name in (*who, *sorted(parts)) if name.startswith(("Workload ", "Service "))))
+    about, others = (tuple(name for name in names if name[:1].isupper()) for names in (who, sorted(parts)))
     largest = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
     lines = tuple(f"{part}: {value:g}" for part, value in largest[:_TOLD])
-    return Finding(severity, text[0].upper() + text[1:], named, lines, remedy)
+    return Finding(severity, text[0].upper() + text[1:], about, lines, remedy, others)
 
 
 # -- whose numbers they are --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
 from . import inside, mesh
@@ -72,9 +72,10 @@ def rejects(snapshot: Snapshot) -> Iterator[Finding]:
                 if ztunnel
                 else "who runs keeps the last good configuration, and a pod that starts now never gets Ready."
             ),
-            tuple(_pod(proxy) for proxy in sorted(found)),
+            _owners(snapshot, found),
             (
                 *sorted(reasons),
+                *(f"{_pod(proxy)} rejects them" for proxy in sorted(set(found) - set(never))[:_TOLD]),
                 *(f"{_pod(proxy)} has never accepted any" for proxy in never[:_TOLD]),
                 *_counted(snapshot, name, found),
                 *(() if ztunnel else _filters(snapshot, found)),
@@ -136,10 +137,10 @@ def connected(snapshot: Snapshot) -> Iterator[Finding]:
             + (", though Ready: " if ready else " and not Ready: ")
             + (_ABSENT[kind] if ready else "a proxy that never got its configuration lets no traffic through")
             + ".",
-            tuple(sorted(inside.pod_ref(pod) for pod in pods)),
+            inside.owners(snapshot, pods),
             (
                 f"{_some(there)} connected to {counted(len(snapshot.items(ISTIOD_SYNC)), 'istiod')}",
-                *(f"{inside.pod_ref(pod)} {mesh.pod_trouble(pod)}" for pod in pods[:_TOLD] if not ready),
+                *(f"not connected: {inside.pod_ref(pod)} {mesh.pod_trouble(pod)}".rstrip() for pod in pods[:_TOLD]),
             ),
             "Look why it cannot connect: kubectl -n NAMESPACE logs POD"
             + ("" if kind == "ztunnel" else " -c istio-proxy")
@@ -164,7 +165,7 @@ def _late(snapshot: Snapshot) -> Iterator[Finding]:
             f"{_some(found)} "
             f"{'has' if len(found) == 1 else 'have'} not acknowledged the {_type(name)} that istiod sent up to "
             f"{inside.span(max(found.values()))} ago: they may still go by what they had.",
-            tuple(_pod(proxy) for proxy in sorted(found)),
+            _owners(snapshot, found),
             tuple(f"{_pod(proxy)}: sent {inside.span(found[proxy])} ago" for proxy in sorted(found)[:_TOLD]),
             "Look whether the proxy is short of CPU or memory, or hangs: kubectl top pod, its log; restart it.",
         )
@@ -173,8 +174,8 @@ def _late(snapshot: Snapshot) -> Iterator[Finding]:
             "info",
             f"{_some(waiting)} had not acknowledged all that was sent when "
             "looked at, once: it may just have been on its way.",
-            tuple(_pod(proxy) for proxy in sorted(waiting)),
-            (),
+            _owners(snapshot, waiting),
+            tuple(_pod(proxy) for proxy in sorted(waiting)[:_TOLD]),
             "Run the check again: what is on its way arrives within seconds.",
         )
 
@@ -189,6 +190,12 @@ def _proxies(snapshot: Snapshot) -> list[Obj]:
 def _unheard(snapshot: Snapshot) -> None:
     if unheard := inside.silence(snapshot.items(ISTIOD_SYNC), "istiod"):
         raise Undecided(unheard)
+
+
+def _owners(snapshot: Snapshot, proxies: Iterable[str]) -> tuple[str, ...]:
+    """The workloads of proxies, by their ids."""
+    parts = [proxy.rpartition(".") for proxy in proxies]
+    return tuple(sorted({inside.owner_of(snapshot, namespace, name) for name, _dot, namespace in parts}))
 
 
 def _some(proxies: Collection[str]) -> str:
@@ -217,7 +224,7 @@ CHECKS = (
         "wrong; one that starts with it never gets Ready. istiod's counters (`pilot_xds_lds_reject` ...) are only told "
         "beside, for they go on counting pods that are gone. Up to Istio 1.25 istiod keeps no errors there.",
         rejects,
-        (ISTIOD_METRICS, _ENVOY_FILTERS),
+        (PODS, ISTIOD_METRICS, _ENVOY_FILTERS),
     ),
     Check(
         37,

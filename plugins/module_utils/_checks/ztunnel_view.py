@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from . import inside
 from .model import Check, Finding, NotApplicable, counted
 from .policy.scene import GATEWAY, Waypoint
-from .policy.seen import scene_of
+from .policy.seen import need, scene_of
 from .skew import workload_of
 from .snapshot import Obj, Snapshot, dig, labels_of, name_of, namespace_of
 from .sources import ALL_SERVICES, OF_KIND, PODS, ZTUNNEL_DUMPS
@@ -23,6 +23,9 @@ from .sources import ALL_SERVICES, OF_KIND, PODS, ZTUNNEL_DUMPS
 SETTLING = 15.0
 _TOLD = 6
 _FOR = "istio.io/waypoint-for"
+_BOUND = "istio.io/WaypointBound"
+_MANAGED = "gateway.istio.io/managed"
+_GATEWAYS = ("istio.io-mesh-controller", "istio.io-eastwest-controller")
 _LOGS = "kubectl -n NAMESPACE logs ZTUNNEL-POD"
 
 _Key = tuple[str, str]
@@ -102,11 +105,12 @@ def enrolled(snapshot: Snapshot) -> Iterator[Finding]:
 def waypoints(snapshot: Snapshot) -> Iterator[Finding]:
     """MW0029."""
     views = _views(snapshot)
+    need(snapshot, ("namespaces", OF_KIND[GATEWAY]))
     scene = scene_of(snapshot)
     wanted: dict[_Key, Waypoint] = {}
     for service in snapshot.items(ALL_SERVICES):
         named = scene.waypoint_of(service)
-        if named is not None and dig(service, "spec", "type") != "ExternalName" and _serves(snapshot, named):
+        if named is not None and _goes_by(service) and _serves(snapshot, named):
             wanted[(namespace_of(service), name_of(service))] = named
     if not wanted:
         raise NotApplicable("no Service uses a waypoint that is there and programmed")
@@ -125,11 +129,22 @@ def waypoints(snapshot: Snapshot) -> Iterator[Finding]:
             "error",
             f"{counted(len(services), 'Service')} {'uses' if len(services) == 1 else 'use'} the waypoint {named}, and "
             "ztunnel does not know it: its traffic goes past the waypoint, and L7 policies and routes are not applied.",
-            (*sorted(services), f"Gateway {named}"),
+            tuple(sorted(services)),
             tuple(f"{service}: {line}" for service in sorted(services) for line in services[service])[:_TOLD],
             f"See whether ztunnel is connected to istiod (MW0037) and rejects nothing (MW0036): {_LOGS}.",
+            (f"Gateway {named}",),
         )
     yield from inside.unheard(snapshot, ZTUNNEL_DUMPS, "ztunnel", "whether they know the waypoints is not known")
+
+
+def _goes_by(service: Obj) -> bool:
+    """Whether istiod gives a Service the waypoint that it names: a gateway has none, and MW0027 says who is refused."""
+    if labels_of(service).get(_MANAGED) in _GATEWAYS or dig(service, "spec", "type") == "ExternalName":
+        return False
+    return all(
+        condition.get("type") != _BOUND or condition.get("status") != "False"
+        for condition in dig(service, "status", "conditions") or ()
+    )
 
 
 def _serves(snapshot: Snapshot, named: Waypoint) -> bool:

@@ -91,6 +91,8 @@ DECIDED_WITHOUT = {
     (8, "component_pods"),
     (9, "component_pods"),
     (10, "component_pods"),
+    (50, "component_pods"),
+    (50, "pods"),
     # a single istiod is in use; there are no tags, and no pods of a revision that is gone
     *((4, source) for source in BY_ID["MW0004"].sources if source != "istiods"),
     (5, "istiods"),
