@@ -12,6 +12,7 @@ from ..support.embedded import Embedded, Kubectl
 from ..support.playbook import Playbooks
 
 VERIFY = "meshwright.istio.mesh_verify"
+INFO = "meshwright.istio.mesh_info"
 
 
 @pytest.fixture
@@ -38,6 +39,16 @@ def test_a_cluster_without_a_mesh_fails(bare: Embedded, playbook: Playbooks) -> 
         "warnings": 0,
         "infos": 0,
     }
+
+
+def test_a_cluster_without_a_mesh_is_told_as_one(bare: Embedded, playbook: Playbooks) -> None:
+    """No failure, and empty rather than unknown: kinds that are not there have no objects."""
+    shown = playbook({INFO: {}}).ok().result["mesh"]
+    assert (shown["mode"], shown["control_planes"], shown["tags"], shown["components"]) == ("none", [], [], [])
+    assert (shown["gateways"], shown["waves"], shown["certificates"]) == ([], [], [])
+    assert shown["proxies"] == {"unknown": "no istiod is ready"}
+    assert {entry["mode"] for entry in shown["namespaces"]} == {"none"}
+    assert shown["unread"] == {}
 
 
 def test_no_mesh_is_no_success_of_a_narrow_selection_either(bare: Embedded, playbook: Playbooks) -> None:
