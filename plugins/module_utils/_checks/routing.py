@@ -38,6 +38,8 @@ _NAMED = (
     "empty-subset",
     "two-destination-rules",
 )
+# What istiod says of a route.
+_NEGATIVE = ("Accepted", "ResolvedRefs", "Programmed")
 _ROUTES = seen.sources_of(
     kinds.VIRTUAL_SERVICE,
     kinds.DESTINATION_RULE,
@@ -58,13 +60,16 @@ def routes(snapshot: Snapshot) -> Iterator[Finding]:
     yield from _servers(view)
     yield from _unreachable(view)
     yield from _protocols(view)
+    named: set[str] = set()
     for rule in _NAMED:
         for one in problems.get(rule, ()):
             # What istiod would refuse is another check.
             if "negative weight" not in one.message:
+                named.add(ref(one.obj))
                 # A DestinationRule for nobody harms nobody.
                 harmless = rule == "unknown-host" and kind_of(one.obj) == kinds.DESTINATION_RULE
                 yield seen.finding(replace(one, severity="warning") if harmless else one)
+    yield from _not_accepted(view, named)
     seen.need(snapshot, _ROUTES)
 
 
@@ -175,6 +180,30 @@ def _protocols(view: View) -> Iterator[Finding]:
             (),
             "Give the port one protocol, or narrow exportTo.",
         )
+
+
+def _not_accepted(view: View, named: set[str]) -> Iterator[Finding]:
+    """Routes that istiod itself says it does not carry out, where nothing else says why."""
+    for kind in kinds.ROUTES:
+        for route in view.scene.all(kind):
+            if ref(route) in named:
+                continue
+            for parent in dig(route, "status", "parents") or ():
+                if not str(parent.get("controllerName") or "").startswith("istio.io/"):
+                    continue
+                for condition in parent.get("conditions") or ():
+                    if condition.get("status") == "False" and condition.get("type") in _NEGATIVE:
+                        to = parent.get("parentRef") or {}
+                        home = to.get("namespace") or namespace_of(route)
+                        at = f"{to.get('kind') or 'Gateway'} {home}/{to.get('name')}"
+                        yield Finding(
+                            "error",
+                            f"{ref(route)} is not carried out at {at}: istiod says {condition['type']} False, "
+                            f"{condition.get('reason') or 'no reason'}.",
+                            (ref(route), at),
+                            (str(condition.get("message") or "no message"),),
+                            "Correct what the message names.",
+                        )
 
 
 CHECKS: tuple[Check, ...] = (

@@ -252,7 +252,7 @@ CHECKS: tuple[Check, ...] = (
         "a waypoint ztunnel sees the waypoint as the client, so a policy by selector that names clients does not mean "
         "them any more. A RequestAuthentication, Telemetry or WasmPlugin with a targetRef that no waypoint stands "
         "before is carried out by nobody, and so is one that selects a waypoint's own pods. What HTTP policy needs is "
-        "a waypoint and targetRefs. A Sidecar left in an ambient namespace has no effect either, which is told as info.",
+        "a waypoint and targetRefs. A Sidecar left in an ambient namespace has no effect either (info).",
         not_carried_out,
         seen.BESIDE,
     ),

@@ -236,6 +236,32 @@ def test_protocols_of_a_host(protocol: str, export: list[str], expected: bool) -
     assert told(entry("a", "HTTP", ["."]), entry("b", protocol, ["other"])) == []
 
 
+@pytest.mark.parametrize(
+    ("controller", "status", "expected"),
+    [
+        ("istio.io/gateway-controller", "False", True),
+        ("istio.io/gateway-controller", "True", False),
+        ("example.com/other", "False", False),
+    ],
+)
+def test_what_istiod_says_of_a_route(controller: str, status: str, expected: bool) -> None:
+    condition = {"type": "ResolvedRefs", "status": status, "reason": "InvalidFilter", "message": "no such filter"}
+    parent = {"controllerName": controller, "parentRef": given.to_service(), "conditions": [condition]}
+    route = {**given.http_route(parent=given.to_service()), "status": {"parents": [parent]}}
+    found = told(route)
+    assert found == (
+        [
+            "error: HTTPRoute shop/reviews is not carried out at Service shop/reviews: istiod says ResolvedRefs False, "
+            "InvalidFilter."
+        ]
+        if expected
+        else []
+    )
+    # Where it is known why, that is told alone.
+    lost = given.http_route(parent=given.to_service(), backends=[{"name": "lost", "port": 80}])
+    assert len(told({**lost, "status": {"parents": [parent]}})) == 1
+
+
 def test_what_istiod_would_refuse_is_another_check() -> None:
     assert told(given.virtual_service(http=given.routes(given.to(weight=-3)))) == []
 
