@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +43,12 @@ _INTRODUCTION = """\
 A finding has a severity (error, warning, info), the objects concerned, the evidence that was read, and a remedy: a
 command, or an option of this collection. All that is read is read through the Kubernetes API; nothing is written.
 
+What is listed in all namespaces is read namespace by namespace where no more is permitted: in those that `namespaces`
+names, else in those where the user may list it. Nothing is said of namespaces that were not asked for. Where more was
+asked for than could be seen, a check that found nothing is unknown, and its reason says what was read.
+
 """
+_EVERYWHERE = " in all namespaces"
 
 
 def _listing(name: str) -> str:
@@ -81,14 +87,14 @@ RIGHTS: dict[str, str] = {
     sources.JOURNALS: "list configmaps in all namespaces",
     sources.MESH_CONFIGS: "get configmaps where istiod runs",
     sources.REMOTE_SECRETS: "list secrets where istiod runs (metadata only)",
-    sources.ISTIOD_SYNC: "get pods, get and create pods/portforward where istiod runs",
-    sources.ISTIOD_METRICS: "get pods, get and create pods/portforward where istiod runs",
-    sources.ISTIOD_CLUSTERS: "get pods, get and create pods/portforward where istiod runs",
+    sources.ISTIOD_SYNC: "get and create pods/portforward where istiod runs",
+    sources.ISTIOD_METRICS: "get and create pods/portforward where istiod runs",
+    sources.ISTIOD_CLUSTERS: "get and create pods/portforward where istiod runs",
     sources.ISTIOD_LOGS: "get pods/log where istiod runs",
-    sources.ZTUNNEL_DUMPS: "get pods, get and create pods/portforward where ztunnel runs",
-    sources.ZTUNNEL_METRICS: "get pods, get and create pods/portforward where ztunnel runs",
-    sources.ENVOY_CERTIFICATES: "get pods, get and create pods/portforward where sidecars, gateways and waypoints run",
-    sources.ENVOY_METRICS: "get pods, get and create pods/portforward where sidecars, gateways and waypoints run",
+    sources.ZTUNNEL_DUMPS: "get and create pods/portforward where ztunnel runs",
+    sources.ZTUNNEL_METRICS: "get and create pods/portforward where ztunnel runs",
+    sources.ENVOY_CERTIFICATES: "get and create pods/portforward where sidecars, gateways and waypoints run",
+    sources.ENVOY_METRICS: "get and create pods/portforward where sidecars, gateways and waypoints run",
 }
 
 
@@ -103,11 +109,21 @@ def page() -> str:
 
 
 def _section(check: Check) -> str:
-    rights = "; ".join(dict.fromkeys(RIGHTS[source] for source in check.sources))
+    extra = f"\n{_filled('- Adds what it can learn from: ' + rights_of(check.extra), '  ')}" if check.extra else ""
     return (
         f"\n### {check.id}\n\n" + _filled(f"**{check.title}.** {check.docs}") + "\n\n"
-        f"- Reports at worst: {check.severity}\n" + _filled(f"- Reads: {rights}", "  ") + "\n"
+        f"- Reports at worst: {check.severity}\n" + _filled(f"- Reads: {rights_of(check.sources)}", "  ") + extra + "\n"
     )
+
+
+def rights_of(sources_read: Iterable[str]) -> str:
+    """The rights that these sources need, what is listed in all namespaces in one phrase."""
+    rights = list(dict.fromkeys(RIGHTS[source] for source in sources_read))
+    listed = [right for right in rights if right.startswith("list ") and right.endswith(_EVERYWHERE)]
+    if len(listed) > 1:
+        kinds = [right.removeprefix("list ").removesuffix(_EVERYWHERE) for right in listed]
+        rights = [f"list {', '.join(kinds)}{_EVERYWHERE}", *(right for right in rights if right not in listed)]
+    return "; ".join(rights)
 
 
 def _filled(text: str, indent: str = "") -> str:

@@ -21,7 +21,7 @@ from .._kube.client import Client
 T = TypeVar("T")
 
 # A page of pods is parsed, trimmed and let go before the next: so memory does not grow with the cluster's pod specs.
-_POD_PAGE = 250
+_POD_PAGE = 150
 # A list begins with its metadata.
 _HEAD = 2000
 _CONTINUE = re.compile(rb'"continue":"([^"\\]+)"')

@@ -18,3 +18,13 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_every_source_says_which_right_it_needs() -> None:
     assert sorted(checks_page.RIGHTS) == sorted({*SOURCES, *sources.INSIDE})
+
+
+def test_what_is_listed_everywhere_is_one_phrase() -> None:
+    told = checks_page.rights_of(("pods", "nodes", "ingresses", "proxies"))
+    assert told == "list pods, ingresses.networking.k8s.io in all namespaces; list nodes"
+    assert checks_page.rights_of(("pods", "nodes")) == "list pods in all namespaces; list nodes"
+
+
+def test_the_page_is_no_wider_than_other_text() -> None:
+    assert max(map(len, checks_page.page().splitlines())) <= 120

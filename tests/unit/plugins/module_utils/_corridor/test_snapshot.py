@@ -13,6 +13,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
     Unauthorized,
     Unreachable,
 )
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.deadline import Deadline
 
 from .memory import Memory, pod, take
 
@@ -171,3 +172,33 @@ def test_kinds_of_the_operator_that_are_served_are_read() -> None:
     seen = take(memory, *kinds)
     assert [seen.served(name) for name in kinds] == [True, True, True]
     assert {"istios", "istiorevisions", "istiorevisiontags"} <= set(memory.asked)
+
+
+def test_a_slow_source_leaves_the_others_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory()
+    given: list[float] = []
+
+    def with_deadline(deadline: Deadline) -> Memory:
+        given.append(deadline.seconds)
+        return memory
+
+    monkeypatch.setattr(memory, "with_deadline", with_deadline)
+    take(memory, "nodes", "pods")
+    slow, other = given
+    # pods may take all of the minute there is, and begin first
+    assert 0 < other <= 30 <= slow <= 60
+
+
+def test_who_waits_for_pods_comes_after_all_who_do_not() -> None:
+    memory = Memory({"api": ["security.istio.io/v1/AuthorizationPolicy"], "deployments": [ISTIOD]})
+    # so that each of those who would look into them has to ask himself
+    memory.errors["pods"] = Unreachable("no answer")
+    take(memory, "component_pods", "proxies", "authorization_policies", "disruption_budgets", "pods")
+    first, *later = [place for place, asked in enumerate(memory.asked) if asked.endswith("/pods")]
+    assert first == 0
+    assert min(later) > max(map(memory.asked.index, ("authorizationpolicies", "poddisruptionbudgets@mesh")))
+
+
+def test_a_snapshot_knows_when_it_was_taken() -> None:
+    before = time.time()
+    assert before <= take(Memory()).taken <= time.time()
