@@ -80,7 +80,7 @@ molecule:
 bench:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run
 	@$(PYTHON) tools/make_venv.py --folder build/bench-venv bench
-	@$(CLEAN) $(RUN) -m tests.bench.run $(PART)
+	@$(CLEAN) $(RUN) -m tests.bench.run $(PART) $(ARGS)
 
 story:
 	@$(PYTHON) tools/make_venv.py --folder $(VENV) run test

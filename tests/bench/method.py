@@ -73,7 +73,7 @@ def measure(cases: Sequence[Case], *, runs: int, say: Callable[[str], None]) -> 
                 continue
             if case.prepare:
                 case.prepare()
-                _calm()
+                calm()
             throttled = case.throttled()
             seconds = run_once(case.name, case.command, case.env, case.expect)
             if turn >= 0:
@@ -95,7 +95,7 @@ def run_once(name: str, command: Sequence[str], env: Mapping[str, str], expect: 
     return seconds
 
 
-def _calm() -> None:
+def calm() -> None:
     """Return once the machine is nearly idle: what was prepared may still be worked on by controllers."""
     for _second in range(_PATIENCE):
         before = _ticks()

@@ -22,10 +22,10 @@ PYTHON = ROOT / "build" / "bench-venv" / "bin" / "python"
 FOLDER = ROOT / "build" / "bench"
 
 
-def fresh(name: str) -> State:
+def fresh(name: str, nodes: int = 3) -> State:
     """An embedded cluster that starts empty."""
     cluster.down(name)
-    return cluster.up(name)
+    return cluster.up(name, nodes=nodes)
 
 
 def environment(state: State) -> dict[str, str]:

@@ -4,7 +4,7 @@
 
 """`make bench`: runs the parts, each into build/bench/PART.json.
 
-python -m tests.bench.run [PART...] [--runs 5]
+python -m tests.bench.run [PART...] [--runs 5] [--only STAGE]
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import time
 from types import ModuleType
 
 from . import place
-from .method import measure
-from .parts import enrollment, mesh, policy
+from .method import Timed, measure
+from .parts import enrollment, mesh, policy, verify
 
-PARTS: dict[str, ModuleType] = {"mesh": mesh, "policy": policy, "enrollment": enrollment}
+PARTS: dict[str, ModuleType] = {"mesh": mesh, "policy": policy, "enrollment": enrollment, "verify": verify}
 
 
 def machine() -> dict[str, str | int | None]:
@@ -34,12 +34,17 @@ def machine() -> dict[str, str | int | None]:
     return {"processors": os.cpu_count(), "python": platform.python_version(), "ansible_core": core.stdout.strip()}
 
 
-def run(name: str, part: ModuleType, runs: int) -> None:
-    """Measure one part and write its file."""
+def run(name: str, part: ModuleType, runs: int, only: str = "") -> None:
+    """Measure one part and write its file; `only` names the one of its stages to measure, where it has several."""
     started = time.monotonic()
     print(f"bench: {name}: {(part.__doc__ or '').splitlines()[0]}", flush=True)
+    timed: dict[str, Timed] = {}
     try:
-        timed = measure(part.setup(), runs=runs, say=lambda words: print(f"bench: {name}: {words}", flush=True))
+        # Most have one stage; a part with `stages` brings its cluster from one to the next.
+        for cases in part.stages(only) if hasattr(part, "stages") else [part.setup()]:
+            found = measure(cases, runs=runs, say=lambda words: print(f"bench: {name}: {words}", flush=True))
+            machines = timed.get("machine", Timed()).seconds
+            timed |= found | {"machine": Timed(machines + found["machine"].seconds)}
     finally:
         part.teardown()
     result = {
@@ -63,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Ours and the peers' times.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of: {', '.join(PARTS)}; all by default")
     parser.add_argument("--runs", type=int, default=5, help="runs of each process, at least 5")
+    parser.add_argument("--only", default="", help="the one stage of a part to measure, such as 10000 of verify")
     options = parser.parse_args()
     unknown = [name for name in options.parts if name not in PARTS]
     if unknown:
@@ -70,7 +76,7 @@ def main() -> None:
     if options.runs < 5:
         parser.error("fewer than five runs tell nothing")
     for name in options.parts or PARTS:
-        run(name, PARTS[name], options.runs)
+        run(name, PARTS[name], options.runs, options.only)
 
 
 if __name__ == "__main__":

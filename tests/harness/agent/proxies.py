@@ -30,6 +30,8 @@ from .watcher import Change
 
 Object = dict[str, Any]
 REJECT = "harness.meshwright.io/reject"
+PROXY = "harness.meshwright.io/proxy"
+"""`none`: the pod's proxy is not simulated, for very many pods whose proxies nobody asks."""
 TYPES = ("sidecar", "router", "waypoint", "ztunnel")
 LIMIT = 300
 """Connections held at most: each costs memory here and in istiod, and 10,000 pods are simulated elsewhere."""
@@ -113,6 +115,10 @@ def connection(pod: Object, services: Mapping[str, Object], reachable: Reachable
     }
 
 
+def _is_simulated(pod: Object) -> bool:
+    return proxy_container(pod) is not None and annotations_of(pod).get(PROXY) != "none"
+
+
 def _is_sidecar(item: tuple[str, Object]) -> bool:
     return bool((proxy_container(item[1]) or {}).get("args", [])[1:2] == ["sidecar"])
 
@@ -135,7 +141,7 @@ class Proxies:
         table = {"Pod": self._pods, "Service": self._services}.get(change.kind)
         if table is None:
             return
-        if change.now is None or (change.kind == "Pod" and proxy_container(change.now) is None):
+        if change.now is None or (change.kind == "Pod" and not _is_simulated(change.now)):
             gone = table.pop(change.key, None)
             if gone is not None:
                 self._ports.pop(gone["metadata"].get("uid", ""), None)

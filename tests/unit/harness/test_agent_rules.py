@@ -204,6 +204,7 @@ def test_of_very_many_proxies_sidecars_are_left_out(monkeypatch: pytest.MonkeyPa
     for number in range(3):
         told.there(f"web{number}", "sidecar", f"u{number}")
     told.there("waypoint", "waypoint", "u9")
+    told.there("silent", "ztunnel", "u10", annotations={proxies.PROXY: "none"})
     assert {each["id"] for each in told.sent[-3:]} == {"app/web1", "app/waypoint"}
 
 
