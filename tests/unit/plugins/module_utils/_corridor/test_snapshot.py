@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import (
     Forbidden,
