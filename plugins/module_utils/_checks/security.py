@@ -241,7 +241,7 @@ def _outlived(policy: Obj, older: list[Obj], written: str) -> Finding:
 CHECKS: tuple[Check, ...] = (
     Check(
         31,
-        "Policies are for somebody who carries them out",
+        "Somebody carries out every policy",
         _CATEGORY,
         "error",
         _POLICIES,
