@@ -473,7 +473,7 @@ mesh:
           type: str
           sample: "2036-01-01T00:00:00Z"
     resources:
-      description: What proxies request, in all and by namespace.
+      description: What proxies request, and use where a metrics server tells it, in all and by namespace.
       returned: when gathered
       type: dict
       contains:
@@ -481,7 +481,7 @@ mesh:
           description:
             - By kind (C(sidecars), C(ztunnel), C(waypoints)) and in C(all), the number of C(proxies), what is
               C(requested) as C(cpu_millicores) and C(memory_mib), and what is C(used) in the same way, which is
-              C(null) here.
+              C(null) where no metrics server tells it.
           type: dict
           sample: {sidecars: {proxies: 2, requested: {cpu_millicores: 200, memory_mib: 256}, used: null}}
         namespaces:
@@ -499,8 +499,9 @@ mesh:
           sample: 3
         used_unknown:
           description: Why it is not told what they use.
+          returned: when it is not known
           type: str
-          sample: what proxies use is not read here, only what they request
+          sample: the cluster serves no metrics.k8s.io
     waves:
       description:
         - How far the moves of namespaces are that M(meshwright.istio.mesh_enrollment) wrote down, by what they are to

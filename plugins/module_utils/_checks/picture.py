@@ -16,13 +16,13 @@ from typing import Any
 
 from . import picture_gateways, picture_inside, picture_namespaces, picture_planes, picture_waves
 from .picture_looking import MOST, Looking
-from .proxies import proxy_of
+from .proxies import Amount, PodKey, proxy_of, usage_of
 from .resources import Account, account
 from .snapshot import Snapshot, Undecided
-from .sources import INSIDE, PODS
+from .sources import INSIDE, POD_METRICS, PODS
 
-_UNMEASURED = "what proxies use is not read here, only what they request"
-_RESOURCE_SOURCES = (PODS, "nodes")
+_UNSERVED = "the cluster serves no metrics.k8s.io"
+_RESOURCE_SOURCES = (PODS, POD_METRICS, "nodes")
 
 _Made = Callable[[Looking], dict[str, Any]]
 
@@ -72,7 +72,7 @@ def _resources(look: Looking) -> dict[str, Any]:
 
 
 def cost(look: Looking) -> Account:
-    """What all proxies request. Raises `Undecided` when the pods could not be read."""
+    """What all proxies request, and use where that is known. Raises `Undecided` when the pods could not be read."""
     snapshot, scene = look.snapshot, look.scene
     proxies = [proxy for proxy in map(proxy_of, snapshot.items(PODS)) if proxy is not None]
     captured = {
@@ -81,7 +81,17 @@ def cost(look: Looking) -> Account:
         if (count := sum(scene.enrolled(pod) == "ambient" for pod in pods))
     }
     nodes = look.maybe(lambda: len(snapshot.items("nodes")))
-    return account(proxies, unmeasured=_UNMEASURED, nodes=nodes, captured=captured)
+    usage, unmeasured = _usage(snapshot)
+    return account(proxies, usage=usage, unmeasured=unmeasured, nodes=nodes, captured=captured)
+
+
+def _usage(snapshot: Snapshot) -> tuple[dict[PodKey, dict[str, Amount]], str]:
+    """What proxies use, or why that is not known."""
+    try:
+        found = usage_of(snapshot.items(POD_METRICS))
+        return found, "" if snapshot.served(POD_METRICS) else _UNSERVED
+    except Undecided as reason:
+        return {}, str(reason)
 
 
 _MAKERS: dict[str, _Made] = {

@@ -39,6 +39,10 @@ REMOTE_SECRETS = "remote_secrets"
 JOURNALS = "journals"
 """ConfigMaps `meshwright-enrollment`, the journals of moved namespaces."""
 
+POD_METRICS = "pod_metrics"
+"""What pods with a proxy use, by metrics.k8s.io: `metadata` with name, namespace; `containers`, each with name and
+usage (cpu, memory)."""
+
 # What policy is judged by: a source for each kind, by the kind's name in a Scene.
 OF_KIND: dict[str, str] = {
     scene.VIRTUAL_SERVICE: "virtual_services",

@@ -22,8 +22,11 @@ from .snapshot_pods import POD_READS
 from .snapshot_policy import POLICY_READS
 from .snapshot_reads import Read
 from .snapshot_scope import PROXY_LIMIT, Look, Reach
+from .snapshot_usage import USAGE_READS
 
-_READS: dict[str, Read] = {read.name: read for read in (*MESH_READS, *POD_READS, *POLICY_READS, *INSIDE_READS)}
+_READS: dict[str, Read] = {
+    read.name: read for read in (*MESH_READS, *POD_READS, *POLICY_READS, *USAGE_READS, *INSIDE_READS)
+}
 SOURCES: tuple[str, ...] = tuple(_READS)
 
 # Where the control planes are, whose namespaces belong to every scope.

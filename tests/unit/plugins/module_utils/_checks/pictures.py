@@ -15,6 +15,23 @@ from ansible_collections.meshwright.istio.plugins.module_utils._checks.snapshot 
 from .snapshots import FIXTURES, canary, injector, namespace, recorded
 
 Obj = dict[str, Any]
+# What of the recorded mesh is in the picture; nobody is enrolled, and nobody was asked.
+OWN = (
+    "nodes",
+    "namespaces",
+    "istiods",
+    "daemonsets",
+    "mutating_webhooks",
+    "validating_webhooks",
+    "services",
+    "endpoint_slices",
+    "pods",
+    "revision_pods",
+    "component_pods",
+    "all_services",
+    "mesh_configs",
+    "root_certificates",
+)
 REDIRECTED = {"ambient.istio.io/redirection": "enabled"}
 
 
@@ -27,7 +44,7 @@ def lists(**more: list[Obj]) -> dict[str, list[Obj]]:
     """Every source of a picture, empty but for the recorded mesh's own parts; keywords add objects to sources."""
     mesh = recorded("embedded-ambient")
     found: dict[str, list[Obj]] = {name: [] for name in (*SOURCES, *INSIDE_SOURCES)}
-    found.update({name: [each for each in mesh[name] if name == "api" or _mesh_own(each)] for name in mesh})
+    found.update({name: [each for each in mesh[name] if _mesh_own(each)] for name in OWN})
     for name, objects in more.items():
         found[name] = [*found[name], *objects]
     found["proxies"] = [each for each in found["pods"] if "istio-proxy" in json.dumps(each["spec"])]

@@ -21,6 +21,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._checks.snapshot 
 
 from .pictures import (
     REDIRECTED,
+    Obj,
     gateway,
     gateway_pod,
     journal,
@@ -332,13 +333,38 @@ def test_many_gateways_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- cost, waves -------------------------------------------------------------------------------------------------------
 
 
-def test_what_proxies_request() -> None:
-    shown = picture(whole(), ["resources"])["resources"]
-    assert shown["total"]["sidecars"]["requested"] == {"cpu_millicores": 200, "memory_mib": 256}
-    assert shown["total"]["waypoints"]["proxies"] == 1
-    assert shown["namespaces"]["side"]["sidecars"]["proxies"] == 2
-    assert shown["nodes"] == 3
-    assert shown["used_unknown"]
+def metrics(name: str, where: str, cpu: str, memory: str) -> Obj:
+    usage = {"cpu": cpu, "memory": memory}
+    return {"metadata": {"name": name, "namespace": where}, "containers": [{"name": "istio-proxy", "usage": usage}]}
+
+
+def test_what_proxies_request_and_use() -> None:
+    shown = picture(whole(pod_metrics=[metrics("c", "side", "12m", "40Mi"), metrics("d", "side", "8m", "24Mi")]))
+    cost = shown["resources"]
+    assert cost["total"]["sidecars"] == {
+        "proxies": 2,
+        "requested": {"cpu_millicores": 200, "memory_mib": 256},
+        "used": {"cpu_millicores": 20, "memory_mib": 64},
+    }
+    assert cost["total"]["waypoints"]["proxies"] == 1
+    assert cost["namespaces"]["side"]["sidecars"]["proxies"] == 2
+    assert cost["nodes"] == 3
+    assert "used_unknown" not in cost
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (Source("pod_metrics", served=False), "the cluster serves no metrics.k8s.io"),
+        (Source("pod_metrics", error="may not list pods.metrics.k8s.io"), "may not list pods.metrics.k8s.io"),
+    ],
+    ids=["not served", "forbidden"],
+)
+def test_why_it_is_not_known_what_proxies_use(source: Source, reason: str) -> None:
+    shown = picture(Snapshot({**whole().sources, source.name: source}), ["resources"])
+    assert shown["resources"]["used_unknown"] == reason
+    assert shown["resources"]["total"]["sidecars"]["used"] is None
+    assert shown["unread"] == ({source.name: reason} if source.error else {})
 
 
 def test_waves_by_what_namespaces_are_to_become() -> None:
