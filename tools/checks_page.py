@@ -87,6 +87,7 @@ RIGHTS: dict[str, str] = {
     sources.JOURNALS: "list configmaps in all namespaces",
     sources.MESH_CONFIGS: "get configmaps where istiod runs",
     sources.REMOTE_SECRETS: "list secrets where istiod runs (metadata only)",
+    sources.POD_METRICS: "list pods.metrics.k8s.io in all namespaces",
     sources.ISTIOD_SYNC: "get and create pods/portforward where istiod runs",
     sources.ISTIOD_METRICS: "get and create pods/portforward where istiod runs",
     sources.ISTIOD_CLUSTERS: "get and create pods/portforward where istiod runs",
