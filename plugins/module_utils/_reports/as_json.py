@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .model import Change, FindingEntry, Report
+from .entries import Change, FindingEntry
+from .model import Report
 from .words import verdict
 
 SCHEMA = "meshwright.io/report/v1"
@@ -62,6 +63,7 @@ def document(report: Report) -> dict[str, Any]:
             "fixed": [_change(each) for each in changes.fixed],
         },
         "expired": list(report.expired),
+        "unused": list(report.unused),
         "limits": list(report.limits),
         "mesh": None if report.mesh is None else dict(report.mesh.facts),
         "waves": [
@@ -75,7 +77,7 @@ def document(report: Report) -> dict[str, Any]:
             }
             for wave in report.waves
         ],
-        "explanation": report.explanation,
+        "explanation": None if report.path is None else dict(report.path.facts),
         "left_out": dict(report.left_out),
     }
 

@@ -45,9 +45,7 @@ def texts(values: Any, most: int, longest: int = LONGEST_FACT) -> tuple[str, ...
 
 def number(value: Any) -> int:
     """The value as a count; 0 for what is none."""
-    if isinstance(value, (int, float)) and value == value and abs(value) < 1e15:
-        return int(value)
-    return 0
+    return int(max(0.0, amount(value)))
 
 
 def amount(value: Any) -> float:

@@ -17,7 +17,9 @@ from collections.abc import Iterable
 from datetime import timezone
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from .model import CheckEntry, FindingEntry, Report
+from .entries import CheckEntry, FindingEntry
+from .model import Report
+from .path import Step
 from .words import moment
 
 _MOST_SAID = 20_000
@@ -32,6 +34,12 @@ def junit(report: Report) -> str:
         _about(suite, report)
         for check in [*checks, *_strangers(report, category, checks)]:
             _case(suite, check, report)
+        _count(suite)
+    if report.path is not None:
+        suite = SubElement(root, "testsuite", name="path")
+        _about(suite, report)
+        for place, step in enumerate(report.path.steps):
+            _step(suite, f"{place + 1} {step.title}", step)
         _count(suite)
     _count(root)
     indent(root)
@@ -90,6 +98,17 @@ def _case(suite: Element, check: CheckEntry, report: Report) -> None:
         aside = [*map(_told, found), *aside]
     if aside:
         SubElement(case, "system-out").text = _joined(aside)
+
+
+def _step(suite: Element, name: str, step: Step) -> None:
+    case = SubElement(suite, "testcase", classname="meshwright.path", name=name, time="0")
+    told = [step.text, *(f"seen: {each}" for each in step.evidence), f"remedy: {step.remedy}" if step.remedy else ""]
+    if step.status == "failed":
+        SubElement(case, "failure", message=step.text, type="error").text = "\n".join(filter(None, told))
+        return
+    if step.status == "unknown":
+        SubElement(case, "skipped", message=f"unknown: {step.text}")
+    SubElement(case, "system-out").text = "\n".join(filter(None, told))
 
 
 def _told(finding: FindingEntry) -> str:

@@ -12,8 +12,9 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 
+from .entries import Change, FindingEntry
 from .mesh import MODES, Mesh
-from .model import Change, FindingEntry, Report
+from .model import Report
 from .words import aside, counted, left_out, verdict, when
 
 LONGEST = 65_000
@@ -78,6 +79,7 @@ def _blocks(report: Report) -> Iterator[str]:
     yield _about(report)
     yield _counts(report)
     yield from _changes(report)
+    yield from _path(report)
     yield from _findings(report)
     yield from _limits(report)
     yield from _accepted(report)
@@ -131,6 +133,22 @@ def _change(word: str, change: Change) -> str:
     return f"- {word}: {prose(' '.join(part for part in (change.check, change.title) if part))}"
 
 
+def _path(report: Report) -> Iterator[str]:
+    if report.path is None:
+        return
+    lines = []
+    for place, step in enumerate(report.path.steps):
+        mark = _STATUS_MARKS.get(step.status, _MARKS["info"])
+        lines.append(
+            f"{place + 1}. {mark} **{prose(step.title)}**: {prose(step.text)}{' **here**' if step.here else ''}"
+        )
+        lines += [f"   - {code(each)}" for each in step.evidence[:_MOST_OBJECTS]]
+        if step.remedy and step.status != "passed":
+            lines.append(f"   - remedy: {code(step.remedy)}")
+    yield f"### The path: {prose(report.path.question)}"
+    yield "\n".join([prose(report.path.summary), "", *lines])
+
+
 def _findings(report: Report) -> Iterator[str]:
     if not report.findings:
         return
@@ -172,6 +190,8 @@ def _accepted(report: Report) -> Iterator[str]:
         )
     if report.expired:
         yield "Accepted before, and over now:\n\n" + "\n".join(f"- {prose(each)}" for each in report.expired)
+    if report.unused:
+        yield "Found nothing to accept:\n\n" + "\n".join(f"- {prose(each)}" for each in report.unused)
 
 
 def _limits(report: Report) -> Iterator[str]:

@@ -25,6 +25,8 @@ def verdict(report: Report) -> str:
     """What it comes to, in a sentence of few words."""
     found = report.summary
     checks = found["checks"]
+    if report.path is not None and not checks:
+        return report.path.words
     if report.status == "failed":
         worst = found["failed"]
         return (

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from ..model import CheckEntry, Report
+from ..entries import CheckEntry
+from ..model import Report
 from ..words import counted, left_out
 from .markup import Markup, el
 from .parts import section, sign

@@ -8,46 +8,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ..clean import mapping, mappings, text, texts
 from ..model import Report
+from ..path import Step
 from .markup import Markup, el
 from .parts import section, sign
-
-_STATUSES = {"ok": "passed", "broken": "failed", "warning": "warning", "unknown": "unknown", "info": "info"}
 
 
 def explained(report: Report) -> Markup | None:
     """The section; None when nobody asked."""
-    found = mapping(report.explanation)
-    if not found:
+    path = report.path
+    if path is None:
         return None
-    question = " ".join(f"{key} {text(value)}" for key, value in mapping(found.get("question")).items())
-    steps = mappings(found.get("steps"), 100)
     return section(
         "explanation",
         "The path, step by step",
-        el("p", text(found.get("summary")), cls="summary"),
-        el("ol", [_step(step, text(found.get("broken_at"))) for step in steps], cls="steps"),
-        lead=question,
+        el("p", path.summary, cls="summary"),
+        el("ol", map(_step, path.steps), cls="steps"),
+        lead=path.question,
     )
 
 
-def _step(step: Mapping[str, Any], broken_at: str) -> Markup:
-    status = _STATUSES.get(text(step.get("status")), "unknown")
-    evidence = texts(step.get("evidence"), 13)
-    remedy = text(step.get("remedy"))
+def _step(step: Step) -> Markup:
     return el(
         "li",
-        sign(status, text(step.get("status"))),
+        sign(step.status, step.word),
         el(
             "div",
-            el("b", text(step.get("title"))),
-            el("p", text(step.get("text"))),
-            el("ul", [el("li", each) for each in evidence], cls="facts-seen") if evidence else None,
-            el("div", el("code", remedy, tabindex="0"), cls="remedy") if remedy else None,
+            el("b", step.title),
+            el("p", step.text),
+            el("ul", [el("li", el("code", each)) for each in step.objects], cls="objects") if step.objects else None,
+            el("ul", [el("li", each) for each in step.evidence], cls="facts-seen") if step.evidence else None,
+            el("div", el("code", step.remedy, tabindex="0"), cls="remedy") if step.remedy else None,
         ),
-        cls="step here" if broken_at and text(step.get("id")) == broken_at else "step",
+        cls="step here" if step.here else "step",
     )

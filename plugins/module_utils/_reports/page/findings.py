@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ..._checks.model import SEVERITIES
-from ..model import FindingEntry, Report
+from ..entries import FindingEntry
+from ..model import Report
 from ..words import counted, when
 from .markup import Markup, el
 from .parts import TONES, chip, section, sign
@@ -160,7 +161,7 @@ def _body(finding: FindingEntry) -> Markup:
 
 def accepted(report: Report) -> Markup | None:
     """What somebody has accepted, why and until when."""
-    if not report.accepted and not report.expired:
+    if not (report.accepted or report.expired or report.unused):
         return None
     rows = [
         el(
@@ -188,6 +189,9 @@ def accepted(report: Report) -> Markup | None:
         else None,
         [el("h3", "Over, and counted again"), el("ul", [el("li", each) for each in report.expired])]
         if report.expired
+        else None,
+        [el("h3", "Found nothing to accept"), el("ul", [el("li", each) for each in report.unused])]
+        if report.unused
         else None,
         lead="Known, and counted for nothing until their time is over.",
     )

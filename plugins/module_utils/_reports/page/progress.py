@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+from ..entries import Wave
 from ..mesh import Cost
-from ..model import Report, Wave
+from ..model import Report
 from ..words import counted, cpu, memory
 from .markup import Markup, el
 from .parts import chip, meter, section, sign

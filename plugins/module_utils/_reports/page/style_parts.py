@@ -112,7 +112,8 @@ tr:target{background:var(--note-wash)}
 border-left:2px solid var(--line);margin-left:.6rem;overflow-wrap:anywhere}
 .step>.sign{margin-left:-1.75rem;box-shadow:0 0 0 4px var(--paper)}
 .step.here{background:var(--bad-wash);border-radius:0 11px 11px 0}
-.step .facts-seen,.step .remedy{margin-top:.45rem}
+.step .objects,.step .facts-seen,.step .remedy{margin-top:.45rem}
+#accepted h3{margin:1rem 0 .3rem}
 @media (max-width:760px){
 .hero{grid-template-columns:1fr;padding:1.3rem 1.2rem 1.3rem 1.5rem;gap:1.2rem}.verdict>.sign{display:none}
 .finding>summary{grid-template-columns:auto minmax(0,1fr)}.tags{grid-column:2;justify-content:flex-start}

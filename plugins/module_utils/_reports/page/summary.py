@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..._checks.model import STATUSES
-from ..model import Change, Report
+from ..entries import Change
+from ..model import Report
 from ..words import aside, counted, verdict, when
 from .markup import Markup, el
 from .parts import TONES, section, sign
@@ -22,6 +23,7 @@ _PARTS = {"control plane": "Istio", "cni": "istio-cni", "proxies": "Proxies"}
 
 def hero(report: Report) -> Markup:
     """What it comes to, in words first."""
+    path = report.path.summary if report.path and not report.summary["checks"] else ""
     worst = next((finding.title for finding in report.findings if finding.severity == "error"), "")
     cluster = report.cluster
     versions = report.mesh.versions if report.mesh else ()
@@ -43,6 +45,7 @@ def hero(report: Report) -> Markup:
                 el("p", report.title, cls="over"),
                 el("h1", f"{verdict(report)}."),
                 el("p", el("span", "Worst: ", cls="soft"), worst, cls="worst") if worst else None,
+                el("p", path, cls="worst") if path else None,
                 el("p", aside(report), cls="soft") if aside(report) else None,
             ),
             cls="verdict",

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput
 from ansible_collections.meshwright.istio.plugins.module_utils._reports.clean import plain, text, texts
-from ansible_collections.meshwright.istio.plugins.module_utils._reports.model import Report, namespace_in
+from ansible_collections.meshwright.istio.plugins.module_utils._reports.entries import namespace_in
+from ansible_collections.meshwright.istio.plugins.module_utils._reports.model import Report
 from ansible_collections.meshwright.istio.plugins.module_utils._reports.render import FORMATS, render
 from ansible_collections.meshwright.istio.plugins.module_utils._reports.words import aside, cpu, memory, verdict, when
 
@@ -107,6 +108,30 @@ def test_a_verdict_names_what_it_leaves_open() -> None:
     assert aside(report) == (
         "4 warnings, 2 checks could not see enough, 3 checks had nothing to look at, 1 finding accepted."
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict_of_path", "status", "words"),
+    [
+        ("works", "passed", "The path is in order"),
+        ("broken", "failed", "The path is broken"),
+        ("doubtful", "warning", "The path works as far as can be seen, and should be looked at"),
+        ("odd", "unknown", "The path cannot be judged"),
+    ],
+)
+def test_a_path_alone_has_a_verdict_of_its_own(verdict_of_path: str, status: str, words: str) -> None:
+    path = {**samples.broken()["explanation"], "verdict": verdict_of_path}
+    report = Report.of({"checks": [], "findings": [], "explanation": path})
+    assert (report.status, verdict(report)) == (status, words)
+    assert Report.of({**samples.healthy(), "explanation": path}).status == "passed"
+    for each in FORMATS:
+        assert "The waypoint serves" in render(each, report)
+
+
+def test_entries_of_the_baseline_are_told() -> None:
+    report = Report.of(samples.broken())
+    assert report.expired == ("MW0035 media/*: Cilium (until 2026-10-01)",)
+    assert report.unused == ("MW0007: One is enough in staging",)
 
 
 def test_findings_come_worst_first_in_one_order() -> None:
