@@ -40,7 +40,7 @@ def _cni(sight: Sight, node: str, captured: bool) -> Iterator[Step]:
         yield Step(
             "cni",
             _CNI,
-            "broken",
+            "warning" if captured else "broken",
             "There is no istio-cni in this cluster: without it no pod gets into ambient mode.",
             (),
             ("no DaemonSet runs install-cni",),
@@ -169,7 +169,11 @@ def known_steps(sight: Sight, pod: Obj) -> Iterator[Step]:
         yield Step("known", _KNOWN, "unknown", "No ztunnel could be asked.", (ref(pod),), remedy=_asking())
         return
     workload = _known(mine[0], pod)
-    if workload is None:
+    if workload is None and mine[0].get("on_demand"):
+        yield Step(
+            "known", _KNOWN, "info", "This ztunnel fetches what it needs only when it is asked for.", (ref(mine[0]),)
+        )
+    elif workload is None:
         yield Step(
             "known",
             _KNOWN,

@@ -65,6 +65,7 @@ def decide(policy: Obj, who: Who, *, http: bool) -> Decision:
     doing = action(policy)
     best: Match = "no"
     on: list[str] = []
+    ignored = tuple(http_fields(policy)) if not http else ()
     for rule in rules_of(policy):
         if not http and rule_http_fields(rule):
             if doing != "DENY" or not rule_ports(rule):
@@ -72,11 +73,10 @@ def decide(policy: Obj, who: Who, *, http: bool) -> Decision:
             rule = {"to": [{"operation": {"ports": _ports(rule)}}]}
         found, depends = _rule(rule, who, namespace_of(policy))
         if found == "yes":
-            return Decision(policy, doing, "yes")
+            return Decision(policy, doing, "yes", (), ignored)
         if found == "depends":
             best = "depends"
             on += depends
-    ignored = tuple(http_fields(policy)) if not http else ()
     return Decision(policy, doing, best, tuple(dict.fromkeys(on)), ignored)
 
 

@@ -9,11 +9,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from .. import mesh
 from ..model import counted
-from ..snapshot import Obj, dig, name_of, namespace_of, ref
+from ..snapshot import Obj, Undecided, dig, name_of, namespace_of, ref
 from .captured import captured_steps
 from .component import component_of, component_steps
 from .connected import certificate_steps, connected_steps, root_steps
@@ -35,7 +36,10 @@ def pod_steps(sight: Sight, work: Workload) -> list[Step]:
     pod = sight.full(work.pod)
     found = [_there(work, pod)]
     found += guarded("runs", _RUNS, lambda: _runs(sight, pod))
-    component = component_of(sight, pod)
+    component = None
+    with suppress(Undecided):
+        # Whoever may not see the mesh's own parts can still look at an application.
+        component = component_of(sight, pod)
     if component is not None:
         found += component_steps(sight, pod, *component)
     else:
@@ -54,6 +58,9 @@ def pod_in_short(sight: Sight, work: Workload, step: str, title: str) -> list[St
         if one.status not in ("broken", "warning"):
             continue
         kind = one.id.partition("-")[0]
+        if kind == "label" and one.status == "warning":
+            # Whoever does not ask for the mesh is outside of it: that is no trouble of the way.
+            continue
         status = "warning" if kind in ENROLLMENT and one.status == "broken" else one.status
         found.append(replace(one, id=f"{step}.{one.id}", title=f"{title}: {one.title}", status=status))
     if not any(one.status == "broken" for one in found):

@@ -172,7 +172,9 @@ def _match(one: Any) -> str:
     for name in ("uri", "path", "method"):
         given = one.get(name)
         if isinstance(given, dict):
-            parts.append(f"{name} {' '.join(str(value) for key, value in given.items() if key != 'type')}")
+            # {prefix: /v1} of a VirtualService, {type: PathPrefix, value: /v1} of an HTTPRoute.
+            words = given.values() if "value" in given else (word for pair in given.items() for word in pair)
+            parts.append(f"{name} {' '.join(str(word) for word in words)}")
         elif given:
             parts.append(f"{name} {given}")
     if one.get("headers"):
