@@ -28,7 +28,7 @@ _MAKE = "Make a waypoint (meshwright.istio.waypoint), and name it or the Service
 _WHY = {
     "AncestorNotBound": "the Service that it is for uses no waypoint",
     "TargetNotFound": "what it is for does not exist",
-    "Invalid": "its targetRefs are not valid",
+    "Invalid": "no waypoint stands before anything that its targetRefs name",
 }
 
 

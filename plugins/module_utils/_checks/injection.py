@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""Checks of sidecar injection: pods that were to have a sidecar and have none, and namespaces that refuse them."""
+"""Check of sidecar injection: pods that were to have a sidecar and have none, and why."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from typing import NamedTuple
 from . import mesh, naming, sources
 from .members import NEVER_INJECTED, REDIRECTION, Members, gateway_of, has_sidecar, made_at, members_of, within
 from .model import Check, Finding, NotApplicable, Severity, counted
-from .skew import revision_of, workload_of
-from .snapshot import Obj, Snapshot, Undecided, annotations_of, dig, labels_of, meta, name_of, namespace_of, ref
+from .skew import workload_of
+from .snapshot import Obj, Snapshot, Undecided, annotations_of, dig, labels_of, meta, namespace_of, ref
 
 _CATEGORY = "enrollment"
-_ENFORCE = "pod-security.kubernetes.io/enforce"
 _PLAIN = "outside the mesh: in plain text, which STRICT refuses, and without policy of its own"
 _RESTART = "kubectl -n NAMESPACE rollout restart deployment NAME"
 _OVER = ("Succeeded", "Failed")
@@ -79,7 +78,7 @@ class _Why:
         injecting = self.injecting(namespace, pod)
         by_namespace = bool(self.members.revisions.get(namespace))
         if not injecting and not by_namespace and says != "true":
-            return None
+            return self._unanswered_namespace(pod) if says != "false" else None
         if namespace in NEVER_INJECTED:
             return _Cause(
                 "warning",
@@ -120,6 +119,23 @@ class _Why:
     def _odd(self, key: str) -> bool:
         """Whether an injector of somebody's own making asks for other labels of pods than Istio's do."""
         return any(key in str(hook.body.get("objectSelector")) for hook in self.hooks)
+
+    def _unanswered_namespace(self, pod: Obj) -> _Cause | None:
+        """Whether its namespace asks for what nobody answers; where it is ambient, istio.io/rev is for its "
+        "waypoints."""
+        namespace = namespace_of(pod)
+        own = self.members.labels.get(namespace, {})
+        if not _asks(own) or own.get(naming.INJECTION) == "disabled" or dig(pod, "spec", "hostNetwork"):
+            return None
+        if own.get(naming.INJECTION) != "enabled" and own.get(naming.MODE) == "ambient":
+            return None
+        key = naming.INJECTION if own.get(naming.INJECTION) == "enabled" else naming.REVISION
+        return _Cause(
+            "error",
+            f"no injector answers the label {key}={own[key]} of namespace {namespace}",
+            (f"Namespace {namespace}",),
+            "Name a revision or tag that is there, or make the tag (MW0021); then restart the pods.",
+        )
 
     def _unanswered(self, namespace: str, asked: bool) -> _Cause:
         own = self.members.labels.get(namespace, {})
@@ -190,88 +206,7 @@ class _Why:
         )
 
 
-# -- PodSecurity ---------------------------------------------------------------------------------------------------
-
-
-def pod_security(snapshot: Snapshot) -> Iterator[Finding]:
-    """MW0041."""
-    members = members_of(snapshot)
-    injected = members.of_mode("sidecar")
-    agents = [agent for name in (mesh.CNI, mesh.ZTUNNEL) for agent in mesh.components(snapshot, name)]
-    if not injected and not agents:
-        raise NotApplicable("no namespace is injected, and neither istio-cni nor ztunnel is there")
-    for agent in agents:
-        level = members.labels.get(namespace_of(agent), {}).get(_ENFORCE)
-        if level in ("baseline", "restricted"):
-            yield Finding(
-                "error",
-                f"Namespace {namespace_of(agent)} enforces PodSecurity level {level}, which refuses the pods of "
-                f"{name_of(agent)}: they need the host and more rights than that; on new nodes there will be none.",
-                (f"Namespace {namespace_of(agent)}",),
-                (f"label {_ENFORCE}={level}",),
-                f"kubectl label --overwrite namespace {namespace_of(agent)} {_ENFORCE}=privileged",
-                (ref(agent),),
-            )
-    setup = _setup(snapshot)
-    groups: dict[tuple[str, str, bool | None], list[str]] = defaultdict(list)
-    for name in injected:
-        level = members.labels[name].get(_ENFORCE, "")
-        if level in ("baseline", "restricted"):
-            for revision in sorted(members.revisions[name]):
-                if setup.get(revision) is not False:
-                    groups[(level, revision, setup.get(revision))].append(name)
-    for (level, revision, privileged), names in sorted(groups.items(), key=lambda item: item[0][:2]):
-        spaces = f"Namespace {names[0]} enforces" if len(names) == 1 else f"{len(names)} namespaces enforce"
-        yield Finding(
-            "error" if privileged else "warning",
-            f"{spaces} PodSecurity level {level}, which refuses pods that revision {revision} injects"
-            + (
-                ": its istio-init runs as root with NET_ADMIN and NET_RAW. New pods are not made; those there go on "
-                "until they restart."
-                if privileged
-                else " unless istio-cni sets their network up: otherwise they have an istio-init with NET_ADMIN, and "
-                "are not made at all."
-            ),
-            tuple(f"Namespace {name}" for name in names),
-            (
-                f"label {_ENFORCE}={level}",
-                "injected pods of that revision have a container istio-init"
-                if privileged
-                else "no pod of that revision shows whether it needs istio-init",
-            ),
-            "Let istio-cni serve sidecars (pilot.cni.enabled in values of meshwright.istio.istio_mesh), or set "
-            f"{_ENFORCE}=privileged there (pod_security of meshwright.istio.mesh_enrollment).",
-        )
-
-
-def _setup(snapshot: Snapshot) -> dict[str, bool]:
-    """By revision, whether its sidecars are set up by istio-init, which needs rights; told by pods that have one."""
-    found: dict[str, tuple[float, bool]] = {}
-    for pod in snapshot.items(sources.PODS):
-        if naming.STATUS not in annotations_of(pod):
-            continue
-        names = {str(one.get("name")) for one in dig(pod, "spec", "initContainers") or ()}
-        revision = revision_of(pod)
-        # the youngest tells how the next ones will be
-        if names & {"istio-init", "istio-validation"} and made_at(pod) >= found.get(revision, (0.0, False))[0]:
-            found[revision] = (made_at(pod), "istio-init" in names)
-    return {revision: privileged for revision, (_made, privileged) in found.items()}
-
-
 CHECKS = (
-    Check(
-        41,
-        "PodSecurity admits injected pods",
-        _CATEGORY,
-        "error",
-        ("daemonsets", "mutating_webhooks", "namespaces", sources.PODS),
-        "Without istio-cni, injected pods have an init container that runs as root with NET_ADMIN and NET_RAW, which "
-        "the PodSecurity levels baseline and restricted refuse: new pods of the namespace are not made. Whether "
-        "sidecars of a revision need that is told by the pods that it has injected; where there are none, it is a "
-        "warning. Also the namespaces of istio-cni and ztunnel, which need privileged. Only the namespace's label is "
-        "looked at, not a default that the API server may be configured with.",
-        pod_security,
-    ),
     Check(
         42,
         "Pods that are to have a sidecar have one",

@@ -14,8 +14,8 @@ from datetime import datetime
 from math import inf
 from typing import Literal
 
-from . import mesh, naming
-from .policy.scene import GATEWAY_NAME
+from . import mesh, naming, sources
+from .policy.scene import GATEWAY, GATEWAY_CLASS, GATEWAY_NAME
 from .snapshot import Obj, Snapshot, annotations_of, dig, labels_of, meta, name_of, namespace_of
 
 Mode = Literal["sidecar", "ambient", "none"]
@@ -24,6 +24,10 @@ Mode = Literal["sidecar", "ambient", "none"]
 NEVER_INJECTED = ("kube-system", "kube-public", "kube-node-lease", "local-path-storage")
 REDIRECTION = "ambient.istio.io/redirection"
 _OVER = ("Succeeded", "Failed")
+_CONTROLLERS = "istio.io/"
+_GATEWAYS, _CLASSES = sources.OF_KIND[GATEWAY], sources.OF_KIND[GATEWAY_CLASS]
+# What `gateways_of` reads.
+OF_GATEWAYS = (_GATEWAYS, _CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,16 @@ def gateway_of(pod: Obj) -> str:
     """The Gateway (`namespace/name`) that a pod was made for, empty for others."""
     name = labels_of(pod).get(GATEWAY_NAME)
     return f"{namespace_of(pod)}/{name}" if name else ""
+
+
+def gateways_of(snapshot: Snapshot) -> list[Obj]:
+    """The Gateways of the Gateway API that are of a class of Istio's, by that class's controller."""
+    classes = {
+        name_of(item)
+        for item in snapshot.items(_CLASSES)
+        if str(dig(item, "spec", "controllerName")).startswith(_CONTROLLERS)
+    }
+    return [item for item in snapshot.items(_GATEWAYS) if dig(item, "spec", "gatewayClassName") in classes]
 
 
 def within(pods: Iterable[Obj]) -> str:

@@ -23,6 +23,8 @@ from .skew import workload_of
 from .snapshot import Obj, Snapshot, dig, labels_of, name_of, namespace_of, ref
 
 _HBONE = 15008
+_MANAGED = "gateway.istio.io/managed"
+_WAYPOINTS = ("istio.io-mesh-controller", "istio.io-agentgateway-waypoint-controller")
 # From where istio-cni lets probes of captured pods come, so that ztunnel leaves them alone.
 _PROBER = ip_address("169.254.7.127")
 # Network plugins that do not let a node's own traffic in by themselves when it comes from that address.
@@ -42,12 +44,13 @@ def network_policies(snapshot: Snapshot) -> Iterator[Finding]:
     probed: dict[str, list[Obj]] = defaultdict(list)
     for namespace, there in policies.items():
         for pod in scene.pods.get(namespace, ()):
-            if scene.enrolled(pod) != "ambient" or not running(pod):
+            captured = scene.enrolled(pod) == "ambient"
+            if not running(pod) or not (captured or labels_of(pod).get(_MANAGED) in _WAYPOINTS):
                 continue
             mine = [one for one in there if selectors.matches(dig(one, "spec", "podSelector"), labels_of(pod))]
             if found := _blocks(mine, "ingress"):
                 inward[found].append(pod)
-            elif _has_probes(pod) and (refusing := _blocks_probes(mine)) is not None:
+            elif captured and _has_probes(pod) and (refusing := _blocks_probes(mine)) is not None:
                 probed[ref(refusing)].append(pod)
             if found := _blocks(mine, "egress"):
                 outward[found].append(pod)
@@ -184,7 +187,9 @@ def _probes(name: str, pods: list[Obj], plugin: str) -> Finding:
 
 
 def _who(pods: list[Obj]) -> str:
-    return counted(len(pods), "ambient pod")
+    waypoints = sum(_MANAGED in labels_of(pod) for pod in pods)
+    told = ((len(pods) - waypoints, "ambient pod"), (waypoints, "waypoint pod"))
+    return " and ".join(counted(number, noun) for number, noun in told if number)
 
 
 def _workloads(pods: list[Obj]) -> tuple[str, ...]:
@@ -201,10 +206,11 @@ CHECKS = (
         "policy",
         "error",
         ("istiods", "daemonsets", *_SOURCES),
-        f"For each captured pod: do the NetworkPolicies that select it let port {_HBONE} in and out, by which all "
-        f"traffic of an ambient mesh goes, and where it is probed, the kubelet's probes, which come from {_PROBER}? "
-        "Judged by ports and, for probes, by ipBlock; whom else a rule is for is not looked at, nor are policies of "
-        "a network plugin's own kinds. A policy that lets nothing in at all is a warning, for it may be meant.",
+        f"For each captured pod and each waypoint: do the NetworkPolicies that select it let port {_HBONE} in and "
+        "out, by which all traffic of an ambient mesh goes, and where it is probed, the kubelet's probes, which "
+        f"come from {_PROBER}? Judged by ports and, for probes, by ipBlock; whom else a rule is for is not looked "
+        "at, nor are policies of a network plugin's own kinds. A policy that lets nothing in at all is a warning, "
+        "for it may be meant.",
         network_policies,
     ),
 )

@@ -21,6 +21,7 @@ from . import (
     multicluster,
     network_policies,
     outage,
+    pod_security,
     revisions,
     routing,
     sail,
@@ -63,6 +64,7 @@ CHECKS: tuple[Check, ...] = tuple(
             *accepted.CHECKS,
             *network_policies.CHECKS,
             *injection.CHECKS,
+            *pod_security.CHECKS,
         ),
         key=lambda check: check.number,
     )

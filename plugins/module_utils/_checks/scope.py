@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from . import mesh, naming, selectors, sources
-from .members import NEVER_INJECTED, Members, age_of, members_of
+from .members import NEVER_INJECTED, OF_GATEWAYS, REDIRECTION, Members, age_of, gateways_of, members_of
 from .model import Check, Finding, NotApplicable, counted
 from .policy.seen import need
-from .snapshot import Obj, Snapshot, dig, namespace_of
+from .skew import revision_of
+from .snapshot import Obj, Snapshot, annotations_of, dig, namespace_of
 
 _CONFIG_MAP = "istio-ca-root-cert"
 _KEY = "root-cert.pem"
@@ -80,8 +80,8 @@ def _undiscovered(
             f"namespace {' and '.join(own)}, its own or the root one: it sees nothing of what is there, and policy for "
             "the whole mesh does not count.",
         )
-    ambient = plane.ambient and plane.revision in _of_ambient(snapshot, planes)
-    if ambient:
+    captured: list[str] = []
+    if plane.ambient and plane.revision in _of_ambient(snapshot, planes):
         agents = left_out(namespace_of(agent) for agent in mesh.components(snapshot, mesh.ZTUNNEL))
         if agents:
             yield told(
@@ -89,28 +89,41 @@ def _undiscovered(
                 f"namespace {' and '.join(agents)} of ztunnel: istiod does not know its pods and signs no certificates "
                 "for them, so all ambient traffic fails once the present ones are over.",
             )
-        captured = left_out(members.of_mode("ambient"))
+        captured = left_out((*members.of_mode("ambient"), *_captured(snapshot)))
         if captured:
             yield told(
                 captured,
                 f"{_spaces(captured)} in ambient mode: pods are captured there, but ztunnel is told neither their "
                 "addresses nor given their certificates, so their traffic fails.",
             )
-    injected = left_out(name for name in members.of_mode("sidecar") if plane.revision in members.revisions[name])
+    by_label = [name for name in members.of_mode("sidecar") if plane.revision in members.revisions[name]]
+    by_pod = [name for name, revisions in _with_sidecars(snapshot).items() if plane.revision in revisions]
+    injected = left_out((*by_label, *by_pod))
     if injected:
         yield told(
             injected,
             f"{_spaces(injected)} whose pods it injects: it knows none of their Services, policies and pods, and "
             f"puts no {_CONFIG_MAP} there, without which new pods do not start.",
         )
-    gateways = left_out(sorted({namespace_of(item) for item in snapshot.items(sources.OF_KIND[_GATEWAY])}))
-    gateways = [name for name in gateways if name not in (*injected, *own) and members.mode(name) == "none"]
+    gateways = left_out(namespace_of(item) for item in gateways_of(snapshot))
+    gateways = [name for name in gateways if name not in (*injected, *captured, *own)]
     if gateways and len(planes) == 1:
-        one = told(gateways, f"{_spaces(gateways)} with Gateways: if they are Istio's, nobody programs them.")
-        yield replace(one, severity="warning")
+        yield told(gateways, f"{_spaces(gateways)} with Gateways of its own: nobody programs them.")
 
 
-_GATEWAY = "gateway.networking.k8s.io/Gateway"
+def _captured(snapshot: Snapshot) -> list[str]:
+    """The namespaces of pods that istio-cni has captured: a pod may ask for that itself."""
+    pods = snapshot.items(sources.PODS)
+    return sorted({namespace_of(pod) for pod in pods if annotations_of(pod).get(REDIRECTION) == "enabled"})
+
+
+def _with_sidecars(snapshot: Snapshot) -> dict[str, set[str]]:
+    """The namespaces of pods with a sidecar, and of which revisions these are."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for pod in snapshot.items(sources.PODS):
+        if naming.STATUS in annotations_of(pod):
+            found[namespace_of(pod)].add(revision_of(pod))
+    return found
 
 
 def _of_ambient(snapshot: Snapshot, planes: list[mesh.ControlPlane]) -> set[str]:
@@ -142,13 +155,16 @@ def root_certificates(snapshot: Snapshot) -> Iterator[Finding]:
     planes = mesh.require_control_planes(snapshot)
     if all(plane.env("ENABLE_CLUSTER_TRUST_BUNDLE_API").lower() in ("true", "1") for plane in planes):
         raise NotApplicable("istiod publishes its root by the ClusterTrustBundle API")
+    if any(plane.env("PILOT_CA_CERT_CONFIGMAP") not in ("", _CONFIG_MAP) for plane in planes):
+        raise NotApplicable("istiod keeps its root in a ConfigMap of another name (PILOT_CA_CERT_CONFIGMAP)")
     members = members_of(snapshot)
     roots = {
         namespace_of(item): str(dig(item, "data", _KEY) or "").strip()
         for item in snapshot.items(sources.ROOT_CERTIFICATES)
     }
     mounting = set(members.of_mode("sidecar"))
-    mounting |= {namespace_of(item) for item in snapshot.items(sources.OF_KIND[_GATEWAY])}
+    mounting |= {namespace_of(item) for item in gateways_of(snapshot)}
+    mounting |= set(_with_sidecars(snapshot))
     mounting |= {namespace_of(item) for item in mesh.components(snapshot, mesh.ZTUNNEL)}
     wanted = (mounting | set(members.of_mode("ambient"))) - set(_WITHOUT)
     yield from _missing(snapshot, members, roots, sorted(wanted), mounting)
@@ -244,7 +260,8 @@ CHECKS = (
             "mutating_webhooks",
             "namespaces",
             sources.MESH_CONFIGS,
-            sources.OF_KIND[_GATEWAY],
+            sources.PODS,
+            *OF_GATEWAYS,
         ),
         "Where meshConfig.discoverySelectors choose what istiod looks at: do they choose its own namespace, the root "
         "namespace, ztunnel's, and every namespace that is enrolled with it? istiod knows nothing of the others, while "
@@ -262,7 +279,8 @@ CHECKS = (
             "mutating_webhooks",
             "namespaces",
             sources.ROOT_CERTIFICATES,
-            sources.OF_KIND[_GATEWAY],
+            sources.PODS,
+            *OF_GATEWAYS,
         ),
         "Is there a ConfigMap istio-ca-root-cert in every enrolled namespace, with the same root as in istiod's own? "
         "Sidecars, gateways and ztunnel mount it: without it they do not start, with another root they trust nobody. "

@@ -12,19 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from . import mesh, sources
-from .members import gateway_of
+from .members import gateway_of, gateways_of
 from .model import Check, Finding, NotApplicable, counted
 from .policy import scene as kinds
 from .policy.scene import Scene, Waypoint
 from .policy.seen import mesh_here, need, scene_of, sources_of
 from .snapshot import Obj, Snapshot, dig, meta, name_of, namespace_of, ref
 
-_CONTROLLERS = (
-    "istio.io/gateway-controller",
-    "istio.io/mesh-controller",
-    "istio.io/eastwest-controller",
-    "istio.io/unmanaged-gateway",
-)
 _UNMANAGED = "istio.io/unmanaged-gateway"
 _USERS = (kinds.NAMESPACE, kinds.SERVICE, kinds.SERVICE_ENTRY, kinds.WORKLOAD_ENTRY, kinds.POD)
 
@@ -34,7 +28,7 @@ def gateways(snapshot: Snapshot) -> Iterator[Finding]:
     mesh_here(snapshot)
     scene = scene_of(snapshot)
     classes = {name_of(item): str(dig(item, "spec", "controllerName")) for item in snapshot.items(_CLASSES)}
-    found = [item for item in snapshot.items(_GATEWAYS) if _controller(item, classes) in _CONTROLLERS]
+    found = gateways_of(snapshot)
     if not found:
         raise NotApplicable("there is no Gateway of a class of Istio")
     pods: dict[str, list[Obj]] = defaultdict(list)
@@ -178,7 +172,6 @@ def _number(value: object) -> int:
     return int(str(value)) if str(value).isdigit() else 0
 
 
-_GATEWAYS = sources.OF_KIND[kinds.GATEWAY]
 _CLASSES = sources.OF_KIND[kinds.GATEWAY_CLASS]
 
 CHECKS = (

@@ -13,8 +13,6 @@ import pytest
 from .enrolled import ago, found, gateway, of_recorded, pod, space, titles
 from .snapshots import add, drop, healthy, outcome
 
-RECORDED_PAIRS: dict[str, str] = {}
-
 
 @pytest.mark.parametrize("name", ["recorded-l4-deny", "recorded-healthy-waypoint", "recorded-waypoint-zero-pods"])
 def test_recorded_accepted(name: str) -> None:
@@ -63,8 +61,8 @@ def policy(
     }
 
 
-TARGET = {"targetRefs": [{"kind": "Service", "group": "", "name": "app"}]}
-EDGE = {"targetRefs": [{"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "wp"}]}
+TARGET: dict[str, Any] = {"targetRefs": [{"kind": "Service", "group": "", "name": "app"}]}
+EDGE: dict[str, Any] = {"targetRefs": [{"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "wp"}]}
 HTTP = [{"to": [{"operation": {"methods": ["GET"]}}]}]
 
 
@@ -102,7 +100,7 @@ def test_states(one: dict[str, Any], severity: str) -> None:
 
 
 @pytest.mark.parametrize("labels", [{}, {"injection": "enabled"}])
-def test_what_is_not_for_ztunnel(labels: dict[str, str]) -> None:
+def test_what_is_not_for_ztunnel(labels: dict[str, Any]) -> None:
     """istiod says so of policies for sidecars too, which carry them out well."""
     result = found(
         "MW0030",

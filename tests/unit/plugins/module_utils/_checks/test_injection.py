@@ -13,7 +13,6 @@ import pytest
 from .enrolled import INJECT, ago, bare, behind, found, pod, space, titles
 from .snapshots import Edit, add, both, canary, drop, healthy, load, outcome, put
 
-RECORDED_PAIRS: dict[str, str] = {}
 STATUS = {"sidecar.istio.io/status": '{"revision":"default"}'}
 
 
@@ -43,7 +42,11 @@ def test_healthy_passes(check: str) -> None:
         (space(mode="ambient"), pod(), "", ""),
         (space(), pod(labels={INJECT: "true"}), "error", "started before"),
         (space(rev="gone"), pod(labels={INJECT: "true"}), "error", "answered by no injector"),
-        (space(rev="gone"), pod(), "", ""),
+        (space(rev="gone"), pod(), "error", "no injector answers the label istio.io/rev=gone"),
+        (space(rev="gone"), pod(labels={INJECT: "false"}), "", ""),
+        (space(rev="gone"), pod(host=True), "", ""),
+        (space(rev="gone", mode="ambient"), pod(), "", ""),
+        (space(rev="gone", injection="disabled"), pod(), "", ""),
         (space(), pod(labels={INJECT: "false"}), "", ""),
     ],
 )
@@ -145,7 +148,7 @@ class TestPodSecurity:
             ({"enforce": "restricted"}, [injected("istio-init")], ""),
         ],
     )
-    def test_levels(self, labels: dict[str, str], others: list[dict[str, Any]], severity: str) -> None:
+    def test_levels(self, labels: dict[str, Any], others: list[dict[str, Any]], severity: str) -> None:
         for number, one in enumerate(others):
             one["metadata"]["name"] += str(number)
         result = found("MW0041", namespaces=add(space(**labels)), pods=both(drop(), add(*others)))

@@ -68,6 +68,19 @@ def test_hbone(policies: list[dict[str, Any]], severity: str, words: str) -> Non
     assert checked(*policies, captured=False).findings == ()
 
 
+def test_waypoints() -> None:
+    name = "gateway.networking.k8s.io/gateway-name"
+    labels = {name: "wp", "gateway.istio.io/managed": "istio.io-mesh-controller"}
+    result = found(
+        "MW0035",
+        namespaces=add(space()),
+        pods=both(add(pod("wp", labels=labels, containers=PROBED), pod(notes=CAPTURED))),
+        network_policies=add(policy(podSelector={}, ingress=[{"ports": TCP_80}])),
+    )
+    assert [one.severity for one in result.findings] == ["error"]
+    assert "1 ambient pod and 1 waypoint pod" in titles(result)
+
+
 def test_both_ways_are_two_findings() -> None:
     result = checked(policy(ingress=[{"ports": TCP_80}], egress=[{"ports": TCP_80}]))
     assert [one.severity for one in result.findings] == ["error", "error"]

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from .enrolled import bare, found, gateway, space, titles
-from .snapshots import Edit, add, drop, healthy, load, outcome, put
+from .enrolled import bare, found, gateway, pod, space, titles
+from .snapshots import Edit, add, drop, environment, healthy, load, outcome, put
 
 ALL = [{"matchExpressions": [{"key": "nothing", "operator": "DoesNotExist"}]}]
-RECORDED_PAIRS: dict[str, str] = {}
 
 
 def but(*names: str) -> list[dict[str, Any]]:
@@ -72,14 +71,23 @@ class TestDiscovery:
         )
         assert result.findings == ()
 
-    def test_a_gateway_outside_the_mesh_is_a_warning(self) -> None:
-        result = found(
-            "MW0015",
-            mesh_configs=selecting(but("edge")),
-            namespaces=add(space("edge")),
-            gateways=add(gateway("edge", "edge", of_class="istio")),
-        )
-        assert [one.severity for one in result.findings] == ["warning"]
+    @pytest.mark.parametrize(("of_class", "expected"), [("istio", 1), ("somebody-elses", 0)])
+    def test_gateways(self, of_class: str, expected: int) -> None:
+        edits: dict[str, Any] = {
+            "namespaces": add(space("edge")),
+            "gateways": add(gateway("edge", "edge", of_class=of_class)),
+        }
+        result = found("MW0015", mesh_configs=selecting(but("edge")), **edits)
+        assert [one.objects for one in result.findings] == [("Namespace edge",)] * expected
+        assert len(found("MW0016", **edits).findings) == expected
+
+    @pytest.mark.parametrize(
+        "notes", [{"ambient.istio.io/redirection": "enabled"}, {"sidecar.istio.io/status": '{"revision":"default"}'}]
+    )
+    def test_pods_that_asked_themselves(self, notes: dict[str, str]) -> None:
+        edits: dict[str, Any] = {"namespaces": add(space("team")), "pods": add(pod(notes=notes))}
+        result = found("MW0015", mesh_configs=selecting(but("team")), **edits)
+        assert [one.objects for one in result.findings] == [("Namespace team",)]
 
 
 class TestRoots:
@@ -143,6 +151,10 @@ class TestRoots:
             container = items[0]["spec"]["template"]["spec"]["containers"][0]
             container["env"].append({"name": "ENABLE_CLUSTER_TRUST_BUNDLE_API", "value": "true"})
 
+        assert found("MW0016", istiods=edit, root_certificates=drop()).status == "skipped"
+
+    def test_a_config_map_of_another_name(self) -> None:
+        edit = environment("istiod", "PILOT_CA_CERT_CONFIGMAP", "our-root")
         assert found("MW0016", istiods=edit, root_certificates=drop()).status == "skipped"
 
 

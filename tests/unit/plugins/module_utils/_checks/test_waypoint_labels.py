@@ -15,7 +15,6 @@ from .snapshots import add, healthy, outcome, recorded
 
 BOUND = {"type": "istio.io/WaypointBound", "status": "True", "reason": "WaypointAccepted"}
 ALLOWED = {"from": "All"}
-RECORDED_PAIRS: dict[str, str] = {}
 
 
 def refused(reason: str, message: str = "no") -> list[dict[str, Any]]:

@@ -13,8 +13,6 @@ import pytest
 from .enrolled import bare, behind, found, gateway, of_recorded, pod, service, space, titles
 from .snapshots import add, both, healthy, outcome, recorded
 
-RECORDED_PAIRS: dict[str, str] = {}
-
 
 def test_healthy_passes() -> None:
     assert outcome("MW0026", healthy()).status == "passed"
@@ -29,7 +27,7 @@ def test_recorded_without_pods() -> None:
 
 
 def checked(one: dict[str, Any], *pods: dict[str, Any], user: bool = True) -> Any:
-    labels = {"waypoint": "wp"} if user else {}
+    labels: dict[str, Any] = {"waypoint": "wp"} if user else {}
     return found("MW0026", gateways=add(one), namespaces=add(space("team", **labels)), pods=add(*pods))
 
 
