@@ -60,8 +60,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result
         if before is not None:
             result["changes"] = changes(before, result)
+        # A JUnit case fails as the task does.
+        strict = boolean(args.get("fail_on_unknown") or False, strict=False)
+        about = {"fail_on": args.get("fail_on"), "fail_on_unknown": strict}
         try:
-            result["reports"] = [_written(*each, result) for each in zip(reports, paths, strict=True)]
+            result["reports"] = [_written(*each, result, about) for each in zip(reports, paths, strict=True)]
         except OSError as error:
             said = f"The report {error.filename} cannot be written on the controller: {error.strerror}."
             first = f"{result['msg']} " if result.get("failed") and result.get("msg") else ""
@@ -115,9 +118,11 @@ def _wanted(given: Any) -> list[dict[str, Any]]:
     return [dict(report) for report in reports]
 
 
-def _written(report: Mapping[str, Any], path: str, result: Mapping[str, Any]) -> dict[str, Any]:
+def _written(
+    report: Mapping[str, Any], path: str, result: Mapping[str, Any], about: Mapping[str, Any]
+) -> dict[str, Any]:
     """What becomes of one report: `format`, and `path` with `bytes`, or `content`."""
-    text = render(report["format"], Report.of(result, title=str(report.get("title") or "")))
+    text = render(report["format"], Report.of(result, title=str(report.get("title") or ""), about=about))
     if not path:
         return {"format": report["format"], "content": text}
     data = text.encode("utf-8")

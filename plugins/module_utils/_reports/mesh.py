@@ -265,12 +265,10 @@ def _costs(given: Mapping[str, Any]) -> Costs:
     namespaces = []
     for name, each in mapping(given.get("namespaces")).items():
         parts = [_cost(kind, mapping(part)) for kind, part in mapping(each).items() if kind != "ztunnel_share"]
-        proxies, cpu, memory = (
-            sum(part.proxies or 0 for part in parts),
-            sum(part.cpu for part in parts),
-            sum(part.memory for part in parts),
-        )
-        namespaces.append(Cost(text(name, 120), proxies, cpu, memory))
+        proxies = sum(part.proxies or 0 for part in parts)
+        cost = Cost(text(name, 120), proxies, sum(part.cpu for part in parts), sum(part.memory for part in parts))
+        namespaces.append(cost)
+    namespaces = [each for each in namespaces if each.proxies]
     namespaces.sort(key=lambda each: (-each.cpu, -each.memory, each.name))
     whole = _cost("all", mapping(total.get("all"))) if "all" in total else None
     return Costs(tuple(kinds), whole, tuple(namespaces[:_MOST_COSTS]), len(namespaces))

@@ -110,7 +110,7 @@ class Report:
         explanation = mapping(result.get("explanation"))
         return cls(
             title=text(title) or "Mesh check-up",
-            collection=text(collection or cluster.get("collection"), 60),
+            collection=_named(text(collection or cluster.get("collection"), 60)),
             cluster=Cluster(
                 **{key: text(cluster.get(key), 200) for key in ("server", "context", "kubernetes", "time")}
             ),
@@ -162,6 +162,11 @@ class Report:
                 counts = found.setdefault(namespace, dict.fromkeys(SEVERITIES, 0))
                 counts[finding.severity] += 1
         return found
+
+
+def _named(collection: str) -> str:
+    """With its name, where only a version is told."""
+    return f"meshwright.istio {collection}" if collection[:1].isdigit() else collection
 
 
 def _summary(given: Mapping[str, Any], checks: list[CheckEntry], found: list[FindingEntry]) -> dict[str, int]:

@@ -70,6 +70,7 @@ def drawn(report: Report) -> dict[str, Any]:
             [*(getattr(each, name) for name in fields), *(affected.get(each.name) or {"e": 0, "w": 0, "i": 0}).values()]
             for each in mesh.namespaces
         ],
+        "homes": sorted({each.namespace for each in mesh.control_planes}),
         "planes": [[each.revision, list(each.tags)] for each in mesh.control_planes],
     }
 

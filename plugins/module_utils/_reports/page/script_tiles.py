@@ -24,7 +24,8 @@ if (tiles && data.namespaces) (function () {
 
   function brief(each) {
     const mtls = ["strict", "permissive", "disable"].includes(each.mtls) ? each.mtls : "";
-    return [mtls, each.pods === null ? "" : plural(each.pods, "pod"), each.waypoint ? "waypoint" : ""]
+    const home = data.homes.includes(each.name) ? "control plane" : "";
+    return [home, mtls, each.pods === null ? "" : plural(each.pods, "pod"), each.waypoint ? "waypoint" : ""]
       .filter(Boolean).join(" \\u00b7 ");
   }
   function lay(title, members, dense) {
