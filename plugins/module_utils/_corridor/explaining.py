@@ -23,13 +23,14 @@ from .._kube.client import Client, Deadline
 from .._kube.portforward import pod_get
 from . import snapshot as snapshots
 from .istiod_debug import ready_istiods
+from .snapshot_inside_parse import envoy_certificates
 
 # Lines of a log that are read, and of those that say that something is wrong, how many are kept.
 _TAIL, _KEPT = 200, 12
 _LONGEST_LINE = 400
 _TELLING = ("warn", "error", "fatal")
-_DEBUG_PORT = 15014
-_ASKING = 10.0
+_DEBUG_PORT, _ADMIN_PORT = 15014, 15000
+_ASKING = 8.0
 _OWNERS = (kinds.DEPLOYMENT, kinds.STATEFUL_SET, kinds.DAEMON_SET)
 _MOST_EVENTS = 6
 
@@ -61,6 +62,8 @@ def with_details(client: Client, seen: Snapshot, question: Question, *, inside: 
     ]
     if inside and found.client is not None:
         reads.append((sight.CONFIG, lambda: list(_sent(client, seen, found))))
+    if inside:
+        reads.append((sight.CERTIFICATES, lambda: [_certificates(client, key) for key in found.proxies]))
     sources = client.many(lambda read: _source(*read), reads)
     return replace(seen, sources={**seen.sources, **{one.name: one for one in sources}}, _made={})
 
@@ -113,6 +116,23 @@ def _log(client: Client, key: Key) -> dict[str, Any]:
     return {"kind": "Pod", "metadata": {"namespace": key[0], "name": key[1]}, "lines": telling[-_KEPT:]}
 
 
+def _certificates(client: Client, key: Key) -> dict[str, Any]:
+    """What Envoy says of its certificates."""
+    about = {"kind": "Pod", "metadata": {"namespace": key[0], "name": key[1]}}
+    try:
+        answered = pod_get(client, key[0], key[1], _ADMIN_PORT, "/certs", deadline=_time(client))
+        return {**about, "error": "", **envoy_certificates(answered.body)}
+    except Unauthorized:
+        raise
+    except (ApiError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return {**about, "error": str(error)}
+
+
+def _time(client: Client) -> Deadline:
+    """What one question to a pod may take of the time there is."""
+    return Deadline(min(_ASKING, client.deadline.left()))
+
+
 def _sent(client: Client, seen: Snapshot, found: Wanted) -> Iterator[dict[str, Any]]:
     """The names of the clusters that istiod sent to a sidecar; of the istiod that serves it."""
     key = found.client
@@ -127,7 +147,7 @@ def _sent(client: Client, seen: Snapshot, found: Wanted) -> Iterator[dict[str, A
                 _DEBUG_PORT,
                 "/debug/config_dump",
                 query={"proxyID": f"{key[1]}.{key[0]}"},
-                deadline=Deadline(_ASKING),
+                deadline=_time(client),
             )
             if answered.status == 200:
                 yield {"kind": "Pod", "metadata": {"namespace": key[0], "name": key[1]}, **parse_sent(answered.json())}

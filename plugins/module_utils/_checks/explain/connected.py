@@ -17,7 +17,7 @@ from ..skew import revision_of
 from ..snapshot import Obj, dig, name_of, namespace_of, number, ref
 from ..ztunnel import claimed_cluster
 from .model import Step
-from .sight import Sight
+from .sight import CERTIFICATES, Sight
 
 _CONNECTED, _ACCEPTS, _ROOT = "Connected to istiod", "It takes its configuration", "The root certificate"
 _CERTIFICATE = "Its certificate"
@@ -124,7 +124,7 @@ def _accepts(pod: Obj, found: list[tuple[Obj, Any]]) -> Iterator[Step]:
 
 def certificate_steps(sight: Sight, pod: Obj) -> Iterator[Step]:
     """What Envoy says of its own certificate, where it was asked."""
-    for item in sight.extra(sources.ENVOY_CERTIFICATES):
+    for item in sight.extra(CERTIFICATES):
         if (namespace_of(item), name_of(item)) != (namespace_of(pod), name_of(pod)) or item.get("error"):
             continue
         mine = [one for one in item.get("certificates") or () if one.get("name") == "default"]

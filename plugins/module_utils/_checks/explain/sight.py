@@ -35,6 +35,8 @@ LOGS = "explained_logs"
 """Last lines of the log of a pod of the mesh that is asked about and not ready: metadata of the pod, `lines`."""
 CONFIG = "explained_config"
 """What istiod sent to the client's sidecar: metadata of the pod, `clusters` and `routes` (names)."""
+CERTIFICATES = "explained_certificates"
+"""The /certs of the proxies that the question is about, as of ENVOY_CERTIFICATES."""
 SECRETS = "explained_secrets"
 """Metadata of the Secrets that gateways' listeners name."""
 

@@ -30,8 +30,8 @@ _MOST_SERVICES = 20
 
 @dataclass(slots=True)
 class Wanted:
-    """By (namespace, name). `troubled` are pods whose events tell why; `logs` those whose log does; `client` is one
-    with a sidecar, of which istiod is asked what it sent."""
+    """By (namespace, name). `troubled` are pods whose events tell why; `logs` those whose log does; `proxies` are asked
+    for their certificate; `client` is one with a sidecar, of which istiod is asked what it sent."""
 
     pods: dict[Key, None] = field(default_factory=dict)
     workloads: dict[Key, None] = field(default_factory=dict)
@@ -39,6 +39,7 @@ class Wanted:
     secrets: dict[Key, None] = field(default_factory=dict)
     troubled: dict[Key, None] = field(default_factory=dict)
     logs: dict[Key, None] = field(default_factory=dict)
+    proxies: dict[Key, None] = field(default_factory=dict)
     client: Key | None = None
 
 
@@ -51,7 +52,10 @@ def wanted(snapshot: Snapshot, question: Question) -> Wanted:
             with suppress(Undecided, BadInput):
                 work = sight.workload(place, "pod")
                 _pods(sight, found, [work.pod, *work.pods] if work.pods else [])
-                if place is question.source and work.pods and sight.mode(work.pod) == "sidecar":
+                mode = sight.mode(work.pod) if work.pods else "none"
+                if mode in ("sidecar", "gateway"):
+                    found.proxies[(namespace_of(work.pod), name_of(work.pod))] = None
+                if place is question.source and mode == "sidecar":
                     found.client = (namespace_of(work.pod), name_of(work.pod))
     with suppress(Undecided):
         if question.target is not None:
