@@ -18,6 +18,7 @@ import os
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -54,6 +55,8 @@ except ImportError:
     HAS_KUBERNETES = False
     KUBERNETES_IMPORT_ERROR = traceback.format_exc()
 
+_IN_POD = "the pod's service account"
+_POD_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 _DEFAULT_KUBECONFIG = "~/.kube/config"
 # A 401 makes the credentials be read again; not more often than this, in seconds.
 _RELOAD_EVERY = 20.0
@@ -90,8 +93,15 @@ class Connection:
 
     @property
     def namespace(self) -> str:
-        """The namespace that the kubeconfig's context names; empty when it names none, or no context was used."""
-        return self._context.namespace if self._context else ""
+        """The namespace that the kubeconfig's context names, or the pod's own; empty when there is none."""
+        if self._context:
+            return self._context.namespace
+        if self.source != _IN_POD:
+            return ""
+        try:
+            return Path(_POD_NAMESPACE).read_text(encoding="utf-8").strip()
+        except OSError:
+            return ""
 
     def headers(self) -> list[tuple[str, str]]:
         """The authentication headers for the next request, refreshed when they are about to expire."""
@@ -244,7 +254,7 @@ class Connection:
             )
 
     def _load_from_pod(self, config: Configuration) -> None:
-        self.source = "the pod's service account"
+        self.source = _IN_POD
         try:
             load_incluster_config(client_configuration=config)
         except ConfigException as error:
@@ -299,7 +309,7 @@ class Connection:
         cluster: dict[str, Any] = dict(self._context.cluster) if self._context else {}
         user: dict[str, Any] = dict(self._context.user) if self._context else {}
         cluster["server"] = self.server
-        if not self._context and self.source.startswith("the pod"):
+        if not self._context and self.source == _IN_POD:
             cluster["certificate-authority"] = config.ssl_ca_cert
             user["tokenFile"] = "/var/run/secrets/kubernetes.io/serviceaccount/token"
         if options.ca_cert:

@@ -48,6 +48,23 @@ def test_the_current_context(tmp_path: Path) -> None:
     assert connection.headers() == [("authorization", "Bearer t")]
 
 
+def test_ones_own_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(write(tmp_path / "kc", {"token": "t"}))
+    assert connect(ConnectionOptions(kubeconfig=str(path))).namespace == ""
+    config = yaml.safe_load(path.read_text())
+    config["contexts"][0]["context"]["namespace"] = "team"
+    path.write_text(yaml.safe_dump(config))
+    assert connect(ConnectionOptions(kubeconfig=str(path))).namespace == "team"
+    assert connect(ConnectionOptions(host="https://one")).namespace == ""
+
+    # and in a pod
+    monkeypatch.setattr(connections, "load_incluster_config", lambda client_configuration: None)
+    monkeypatch.setattr(connections, "_POD_NAMESPACE", str(tmp_path / "namespace"))
+    assert connect(ConnectionOptions()).namespace == ""
+    (tmp_path / "namespace").write_text("runner\n")
+    assert connect(ConnectionOptions()).namespace == "runner"
+
+
 def test_a_wrong_context_names_those_there_are(tmp_path: Path) -> None:
     path = write(tmp_path / "kc", {"token": "t"})
     with pytest.raises(BadInput, match=r"`prod` is not in the kubeconfig.*there is: dev"):
