@@ -129,7 +129,7 @@ def answered(snapshot: Snapshot, source: str, what: str) -> list[Obj]:
     items = snapshot.items(source)
     found = [item for item in items if not item.get("error")]
     if items and not found:
-        raise Undecided(f"none of {counted(len(items), what)} answered: {_errors(items)}")
+        raise Undecided(f"no {what} answered, of {len(items)} asked: {_errors(items)}")
     return found
 
 
