@@ -13,12 +13,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from ansible_collections.meshwright.istio.plugins.module_utils._checks.registry import CHECKS
 
 from ..support.embedded import Embedded, Kubectl
 from ..support.playbook import Playbooks
 from .conftest import Verify
 
 VERIFY = "meshwright.istio.mesh_verify"
+EMPTY = ("MW0024", "MW0026", "MW0029", "MW0040", "MW0049", "MW0051", "MW0054")
+# What only istiod can tell, while there is none.
+UNASKED = ("MW0036", "MW0037")
 HEALTHY = {
     "MW0000": "passed",
     "MW0001": "passed",
@@ -43,6 +47,9 @@ HEALTHY = {
     "MW0022": "passed",
     "MW0025": "passed",
 }
+# What nothing is enrolled for, and what only one cluster has, is skipped; the others pass.
+HEALTHY |= {check.id: "passed" for check in CHECKS if check.id not in HEALTHY}
+HEALTHY |= dict.fromkeys(EMPTY, "skipped")
 
 
 def statuses(result: dict[str, Any]) -> dict[str, str]:
@@ -84,7 +91,11 @@ def test_healthy(verify: Verify) -> None:
     assert statuses(result) == HEALTHY
     assert result["changed"] is False
     assert result["table"][0] == "ambient mesh: istiod 1.31.1 (namespace istio-system, revision default)"
-    assert result["table"][-1] == "22 checks: 17 passed, 1 warning, 0 failed, 0 unknown, 4 skipped"
+    counted = {status: list(HEALTHY.values()).count(status) for status in ("passed", "skipped")}
+    assert result["table"][-1] == (
+        f"{len(CHECKS)} checks: {counted['passed']} passed, 1 warning, "
+        f"0 failed, 0 unknown, {counted['skipped']} skipped"
+    )
 
 
 def test_check_mode_does_the_same(mesh: Embedded, playbook: Playbooks) -> None:
@@ -96,7 +107,7 @@ def test_check_mode_does_the_same(mesh: Embedded, playbook: Playbooks) -> None:
 def test_a_warning_fails_who_is_strict(verify: Verify) -> None:
     result = verify(fail_on="warning")
     assert result["error"] == "VerifyFailed"
-    assert result["msg"].startswith("1 of 22 checks have warnings: MW0007")
+    assert result["msg"].startswith(f"1 of {len(CHECKS)} checks have warnings: MW0007")
     assert statuses(result) == HEALTHY
 
 
@@ -109,10 +120,11 @@ def test_istiod_scaled_to_zero(verify: Verify, kubectl: Kubectl) -> None:
     try:
         kubectl("-n", "istio-system", "wait", "pods", "-l", "app=istiod", "--for=delete", "--timeout=60s")
         result = verify()
-        assert changed(result) == dict.fromkeys(("MW0007", "MW0008", "MW0012", "MW0017", "MW0019"), "failed")
-        assert result["msg"].startswith("5 of 22 checks failed: MW0007 istiod is scaled to zero")
+        away = ("MW0007", "MW0008", "MW0012", "MW0017", "MW0019", "MW0050")
+        assert changed(result) == {**dict.fromkeys(away, "failed"), **dict.fromkeys(UNASKED, "unknown")}
+        assert result["msg"].startswith(f"{len(away)} of {len(CHECKS)} checks failed: MW0007 istiod is scaled to zero")
         assert "Service istio-system/istiod" in finding(result, "MW0008")["objects"]
-        assert verify(fail_on="never")["summary"]["failed"] == 5
+        assert verify(fail_on="never")["summary"]["failed"] == len(away)
     finally:
         kubectl("-n", "istio-system", "scale", "deployment", "istiod", "--replicas=1")
     waited = verify(wait_timeout=90)
