@@ -7,12 +7,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.info import info
+from ansible_collections.meshwright.istio.plugins.module_utils._errors import Unreachable
 from ansible_collections.meshwright.istio.plugins.module_utils._intent.info import InfoIntent
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.client import Client, Deadline
+from ansible_collections.meshwright.istio.plugins.module_utils._kube.connection import ConnectionOptions, connect
 
+from ..support import modules
 from ..support.embedded import Embedded
 from ..support.playbook import Playbooks
 from .ground import Ground, deployment, one, service
@@ -188,16 +194,51 @@ def test_used_by_a_playbook(shop: Shop, mesh: Embedded, playbook: Playbooks) -> 
         assert "ansible_facts" not in run.of("mesh_info")[0]
 
 
-def test_who_may_see_nothing_is_told_what_is_missing(shop: Shop, mesh: Embedded, playbook: Playbooks) -> None:
-    run = playbook({INFO: {"context": f"{mesh.context}-nobody"}}, allow=("Not all of the mesh could be read",)).ok()
-    shown = run.result["mesh"]
+def test_who_may_see_nothing_is_told_what_is_missing(mesh: Embedded) -> None:
+    found = info(modules.client(mesh.kubeconfig, f"{mesh.context}-nobody"), InfoIntent())
+    shown = found["mesh"]
     for part in ("mode", "control_planes", "namespaces", "gateways", "resources"):
         assert shown[part] is None, part
     assert shown["proxies"]["unknown"]
     assert "may not list deployments.apps at the cluster scope" in shown["unread"]["istiods"]
-    assert len(run.warnings) == 1
+    assert len(found["warnings"]) == 1
 
 
-def test_a_part_that_does_not_exist_and_a_server_that_does_not_answer(mesh: Embedded, playbook: Playbooks) -> None:
-    assert "no match for: waypoints" in playbook({INFO: {"gather": ["waypoints"]}}).result["msg"]
-    assert playbook({INFO: {"host": "https://127.0.0.1:1", "read_timeout": 3}}).result["error"] == "Unreachable"
+def test_the_role_of_the_documentation_is_enough(shop: Shop, mesh: Embedded) -> None:
+    """Nothing is missing with it, and what it leaves out is."""
+    role = next(obj for obj in documented() if obj["kind"] == "ClusterRole")
+    reader, name = "info-reader", role["metadata"]["name"]
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": reader}],
+    }
+
+    def unread() -> dict[str, str]:
+        options = ConnectionOptions(kubeconfig=mesh.kubeconfig, context=mesh.context, impersonate_user=reader)
+        found: dict[str, str] = info(Client(connect(options), deadline=Deadline(60)), InfoIntent())["mesh"]["unread"]
+        return found
+
+    try:
+        shop.ground.kubectl.apply(role, binding)
+        shop.ground.until(lambda: not unread(), "the role is in force, and enough")
+        without = [rule for rule in role["rules"] if "pods/portforward" not in rule["resources"]]
+        shop.ground.kubectl.apply({**role, "rules": without})
+        shop.ground.until(lambda: set(unread()) == {"istiod_sync", "ztunnel_dumps", "envoy_certificates"}, "less")
+    finally:
+        shop.ground.kubectl("delete", "clusterrole,clusterrolebinding", name)
+
+
+def documented() -> list[dict[str, Any]]:
+    """The objects in docs/info.md."""
+    text = (Path(__file__).resolve().parents[3] / "docs" / "info.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(block.partition("```")[0]) for block in text.split("```yaml\n")[1:]]
+    return [block for block in blocks if isinstance(block, dict)]
+
+
+def test_a_server_that_does_not_answer_is_a_failure(mesh: Embedded) -> None:
+    away = ConnectionOptions(host="https://127.0.0.1:1")
+    with pytest.raises(Unreachable):
+        info(Client(connect(away), deadline=Deadline(3)), InfoIntent())
