@@ -7,6 +7,6 @@
 from __future__ import annotations
 
 from ..ground import Case, all_of
-from . import enrolled, policy
+from . import enrolled, inside, policy
 
-CASES: list[Case] = all_of(enrolled.CASES, policy.CASES)
+CASES: list[Case] = all_of(enrolled.CASES, inside.CASES, policy.CASES)

@@ -45,5 +45,7 @@ def test_claims_that_nothing_explains_are_told() -> None:
 
 def test_without_logs_it_is_decided_all_the_same() -> None:
     base = healthy()
-    lists = {name: list(source.items) for name, source in base.sources.items() if name != "istiod_logs"}
+    lists = {
+        name: [dict(item) for item in source.items] for name, source in base.sources.items() if name != "istiod_logs"
+    }
     assert outcome("MW0013", snapshot(lists, unserved=["sail_ztunnels"])).status == "passed"
