@@ -37,21 +37,32 @@ def for_waypoint(sight: Sight, service: Obj | None, waypoint: tuple[str, str]) -
 
 
 def admission_steps(
-    sight: Sight, policies: Sequence[Obj], who: Who, client: str, place: str, objects: tuple[str, ...], step: str
+    sight: Sight,
+    policies: Sequence[Obj],
+    who: Who,
+    client: str,
+    place: str,
+    objects: tuple[str, ...],
+    step: str,
+    home: str,
 ) -> Iterator[Step]:
-    """One step: what these policies come to for the client; `place` is ztunnel, sidecar, waypoint or gateway."""
+    """One step: what these policies come to for the client; `place` is ztunnel, sidecar, waypoint or gateway.
+
+    `home` is the namespace of the proxy that asks.
+    """
     title = f"Authorization at {_AT[place]}"
+    unread = sight.unread(AUTHORIZATION, home, sight.scene.root)
     if not policies:
-        if sight.scene.knows(AUTHORIZATION):
-            yield Step(step, title, "ok", "No AuthorizationPolicy is in the way: everybody is admitted.", objects)
-        else:
-            yield Step(step, title, "unknown", "AuthorizationPolicies could not be read.", objects)
+        fine = "No AuthorizationPolicy is in the way: everybody is admitted."
+        yield Step(step, title, "unknown" if unread else "ok", unread or fine, objects)
         return
     found = [decide(policy, who, http=place != "ztunnel") for policy in policies]
     whom = who.identity or f"{client} (without an identity)"
     status, text, remedy = _outcome(found, whom, place)
     facts = tuple(_fact(one) for one in found)
     yield Step(step, title, status, text, tuple(ref(one.policy) for one in found) + objects, facts, remedy)  # type: ignore[arg-type]
+    if unread and status != "broken":
+        yield Step(step, title, "unknown", unread, objects)
     lost = [one for one in found if one.ignored]
     if lost:
         yield Step(

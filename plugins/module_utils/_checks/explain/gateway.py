@@ -16,12 +16,16 @@ from ..policy.scene import GATEWAY, GATEWAY_CLASS, GATEWAY_NAME, ISTIO_GATEWAY, 
 from ..policy.view import parents
 from ..snapshot import Obj, Undecided, dig, labels_of, meta, name_of, namespace_of, ref
 from .connected import connected_steps
+from .gateway_address import is_pending, pending_step, remedy
 from .gateway_backends import backend_steps, route_steps, waypoint_role
 from .gateway_istio import istio_gateway_steps
 from .model import Place, Step
 from .sight import Sight, guarded, is_ready, some
 
-_EXISTS, _CLASS, _STATUS = "The Gateway", "Its class", "What istiod says of it"
+_EXISTS, _CLASS = "The Gateway", "Its class"
+_STATUS = {"Accepted": "Accepted by istiod", "Programmed": "Programmed by istiod"}
+# Of the conditions of a listener, those that say most come first.
+_TELLING = ("ResolvedRefs", "Conflicted", "Accepted", "Programmed")
 _PODS, _ADDRESS, _LISTENERS = "Its pods", "Its address", "Its listeners"
 
 
@@ -42,7 +46,7 @@ def gateway_steps(sight: Sight, place: Place) -> list[Step]:
             *istio_gateway_steps(sight, istio),
         ]
     if not (sight.scene.knows(GATEWAY, place.namespace) and sight.scene.knows(ISTIO_GATEWAY, place.namespace)):
-        raise Undecided(f"Gateways of namespace {place.namespace} could not be read")
+        raise Undecided(sight.unread(GATEWAY, place.namespace) or sight.unread(ISTIO_GATEWAY, place.namespace))
     names = [ref(one).partition(" ")[2] for kind in (GATEWAY, ISTIO_GATEWAY) for one in sight.scene.all(kind)]
     raise BadInput(
         f"`explain.gateway` names {place}, and there is no Gateway of that name, of either group.",
@@ -52,12 +56,14 @@ def gateway_steps(sight: Sight, place: Place) -> list[Step]:
 
 def _steps(sight: Sight, gateway: Obj) -> list[Step]:
     steps = guarded("class", _CLASS, lambda: _class(sight, gateway))
+    if not sight.scene.is_waypoint(gateway):
+        # That the Gateway is not accepted often comes of its listeners, and says less.
+        steps += guarded("listeners", _LISTENERS, lambda: _listeners(gateway))
     steps += _status(gateway)
     steps += guarded("pods", _PODS, lambda: _pods(sight, gateway))
     steps += guarded("address", _ADDRESS, lambda: _address(sight, gateway))
     if sight.scene.is_waypoint(gateway):
         return steps + guarded("waypoint", "What it is a waypoint for", lambda: waypoint_role(sight, gateway))
-    steps += guarded("listeners", _LISTENERS, lambda: _listeners(gateway))
     routes = list(routes_of(sight, gateway))
     steps += guarded("routes", "Its routes", lambda: route_steps(sight, gateway, routes))
     steps += guarded("backends", "Backends", lambda: backend_steps(sight, gateway, routes))
@@ -110,7 +116,7 @@ def _status(gateway: Obj) -> Iterator[Step]:
         if found is None or found.get("status") == "Unknown":
             yield Step(
                 name.lower(),
-                _STATUS,
+                _STATUS[name],
                 "broken",
                 f"No istiod has {meaning} the Gateway: it waits for a controller.",
                 (ref(gateway),),
@@ -121,28 +127,23 @@ def _status(gateway: Obj) -> Iterator[Step]:
         elif found.get("status") != "True":
             yield Step(
                 name.lower(),
-                _STATUS,
+                _STATUS[name],
                 "broken",
                 f"The Gateway is not {meaning}: {found.get('message') or found.get('reason')}.",
                 (ref(gateway),),
                 (f"{name}=False, reason {found.get('reason')}",),
-                _remedy(str(found.get("reason"))),
+                remedy(str(found.get("reason")), gateway),
             )
         elif int(found.get("observedGeneration") or 0) < int(meta(gateway).get("generation") or 0):
             yield Step(
-                name.lower(), _STATUS, "warning", f"{name} is of an older generation of the Gateway.", (ref(gateway),)
+                name.lower(),
+                _STATUS[name],
+                "warning",
+                f"{name} is of an older generation of the Gateway.",
+                (ref(gateway),),
             )
         else:
-            yield Step(name.lower(), _STATUS, "ok", f"istiod has {meaning} it.", (ref(gateway),))
-
-
-def _remedy(reason: str) -> str:
-    return {
-        "AddressNotAssigned": "Its Service waits for an address: install a load balancer (MetalLB, the cloud's), or "
-        "annotate the Gateway networking.istio.io/service-type: ClusterIP (or NodePort).",
-        "AddressNotUsable": "spec.addresses names what cannot be used: correct it.",
-        "Invalid": "The message names what is wrong in its spec.",
-    }.get(reason, "kubectl describe gateway says more.")
+            yield Step(name.lower(), _STATUS[name], "ok", f"istiod has {meaning} it.", (ref(gateway),))
 
 
 def _pods(sight: Sight, gateway: Obj) -> Iterator[Step]:
@@ -218,37 +219,17 @@ def _address(sight: Sight, gateway: Obj) -> Iterator[Step]:
         )
 
 
-def is_pending(service: Obj) -> bool:
-    """Whether a Service of type LoadBalancer has no address yet."""
-    return dig(service, "spec", "type") == "LoadBalancer" and not (
-        dig(service, "status", "loadBalancer", "ingress") or dig(service, "spec", "externalIPs")
-    )
-
-
-def pending_step(service: Obj) -> Step:
-    ports = ", ".join(str(one.get("port")) for one in dig(service, "spec", "ports") or ())
-    return Step(
-        "address",
-        _ADDRESS,
-        "broken",
-        f"{ref(service)} is of type LoadBalancer and has no address (pending): from outside it cannot be reached.",
-        (ref(service),),
-        (f"clusterIP {dig(service, 'spec', 'clusterIP')}, ports {ports}",),
-        _remedy("AddressNotAssigned"),
-    )
-
-
 def _listeners(gateway: Obj) -> Iterator[Step]:
     status = {str(one.get("name")): one for one in dig(gateway, "status", "listeners") or ()}
     for listener in dig(gateway, "spec", "listeners") or ():
         name = str(listener.get("name"))
         where = f"{listener.get('protocol')} {listener.get('port')}"
         told = f"Listener {name} ({where}, {listener.get('hostname') or 'any host'})"
-        bad = [
-            one
-            for one in (status.get(name) or {}).get("conditions") or ()
-            if (one.get("type") == "Conflicted") is (one.get("status") == "True")
-        ]
+        told_of = (status.get(name) or {}).get("conditions") or ()
+        bad = sorted(
+            (one for one in told_of if (one.get("type") == "Conflicted") is (one.get("status") == "True")),
+            key=lambda one: _TELLING.index(one["type"]) if one.get("type") in _TELLING else len(_TELLING),
+        )
         secrets = [str(one.get("name")) for one in dig(listener, "tls", "certificateRefs") or ()]
         if bad:
             yield Step(
@@ -258,14 +239,18 @@ def _listeners(gateway: Obj) -> Iterator[Step]:
                 f"{told} does not work: {bad[0].get('message') or bad[0].get('reason')}.",
                 (ref(gateway), *(f"Secret {namespace_of(gateway)}/{one}" for one in secrets)),
                 tuple(f"{one.get('type')}={one.get('status')}, reason {one.get('reason')}" for one in bad),
-                _listener_remedy(str(bad[0].get("reason"))),
+                _listenerremedy(str(bad[0].get("reason"))),
+            )
+        elif name not in status:
+            yield Step(
+                "listeners", _LISTENERS, "info", f"{told}: no controller has said anything of it yet.", (ref(gateway),)
             )
         else:
             tls = f", certificate of Secret {some(secrets)}" if secrets else ""
             yield Step("listeners", _LISTENERS, "ok", f"{told} is served{tls}.", (ref(gateway),))
 
 
-def _listener_remedy(reason: str) -> str:
+def _listenerremedy(reason: str) -> str:
     return {
         "InvalidCertificateRef": "Make that Secret (type kubernetes.io/tls), or correct certificateRefs.",
         "RefNotPermitted": "Apply a ReferenceGrant in the Secret's namespace: from Gateway, to Secret.",

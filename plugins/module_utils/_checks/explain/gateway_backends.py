@@ -109,7 +109,7 @@ def backend_steps(sight: Sight, gateway: Obj, routes: Sequence[Obj]) -> Iterator
     policies = [one for one in for_waypoint(sight, None, key) if "waypoint" not in str(dig(one, "spec", "targetRefs"))]
     if policies:
         yield from admission_steps(
-            sight, policies, who, "a client from outside", "gateway", (ref(gateway),), "authorization"
+            sight, policies, who, "a client from outside", "gateway", (ref(gateway),), "authorization", key[0]
         )
 
 

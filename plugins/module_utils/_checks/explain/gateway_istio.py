@@ -20,6 +20,7 @@ from ..policy.traffic import destinations, gateway_name
 from ..policy.view import MESH
 from ..snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
 from .connected import connected_steps
+from .gateway_address import is_pending, pending_step
 from .gateway_backends import services_behind
 from .model import Step
 from .sight import SECRETS, Sight, guarded, is_ready, some
@@ -120,8 +121,6 @@ def _address(sight: Sight, gateway: Obj, pods: list[Obj]) -> Iterator[Step]:
             "Install the gateway's Service (the Helm chart gateway makes one).",
         )
         return
-    from .gateway import is_pending, pending_step
-
     pending = [one for one in services if is_pending(one)]
     if pending:
         yield pending_step(pending[0])

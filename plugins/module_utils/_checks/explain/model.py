@@ -136,7 +136,7 @@ class Explanation:
     def _counts(self) -> str:
         told = [
             f"{sum(1 for step in self.steps if step.status == status)} {word}"
-            for status, word in (("ok", "ok"), ("warning", "warnings"), ("broken", "broken"), ("unknown", "unknown"))
+            for status, word in (("ok", "ok"), ("warning", "warning"), ("broken", "broken"), ("unknown", "unknown"))
         ]
         return f"{counted(len(self.steps), 'step')}: {', '.join(told)}"
 

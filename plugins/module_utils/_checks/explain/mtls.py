@@ -56,10 +56,11 @@ def mtls_steps(
     if pod is None or service is None:
         return
     mode = sight.mode(pod)
-    if not sight.scene.knows(PEER_AUTHENTICATION):
-        yield Step("mtls", _TITLE, "unknown", "PeerAuthentications could not be read.", (ref(pod),))
-        return
+    unread = sight.unread(PEER_AUTHENTICATION, namespace_of(pod), sight.scene.root)
     asked = _asked(sight, server)
+    if unread and asked is None and mode != "none":
+        yield Step("mtls", _TITLE, "unknown", unread, (ref(pod),))
+        return
     told, rule = _told(sight, client, server)
     how, why = _sends(client, pod, mode, told) if mode != "none" else ("plain", "the server has no proxy")
     sends, why = ("hbone", "by its waypoint") if waypoint else (how, why)

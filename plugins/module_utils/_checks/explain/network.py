@@ -24,8 +24,9 @@ HBONE = 15008
 
 def network_steps(sight: Sight, client: Client, pod: Obj, port: int) -> Iterator[Step]:
     """Whether NetworkPolicies let the client out, and let it in at the port by which it really comes."""
-    if not sight.scene.knows(NETWORK_POLICY, namespace_of(pod)):
-        yield Step("network", _TITLE, "unknown", "NetworkPolicies could not be read.", (ref(pod),))
+    spaces = {namespace_of(pod), *({namespace_of(client.pod)} if client.pod is not None else ())}
+    if reason := sight.unread(NETWORK_POLICY, *sorted(spaces)):
+        yield Step("network", _TITLE, "unknown", reason, (ref(pod),))
         return
     mode = sight.mode(pod)
     tunnelled = tunnels(client, pod, mode)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .. import sources
-from ..policy.scene import GATEWAY, Waypoint
+from ..policy.scene import GATEWAY, NAMESPACE, USE_WAYPOINT, Waypoint
 from ..policy.waypoints import waypoint as judge_waypoint
 from ..snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
 from .admission import for_waypoint
@@ -37,6 +37,10 @@ def waypoint_steps(sight: Sight, client: Client, service: Obj, passage: Passage)
     """Judges the waypoint, and notes in `passage` whether it is on the way."""
     named = passage.named = sight.scene.waypoint_of(service)
     if named is None:
+        home = namespace_of(service)
+        if USE_WAYPOINT not in labels_of(service) and sight.scene.get(NAMESPACE, "", home) is None:
+            yield Step("waypoint", _TITLE, "unknown", sight.unread(NAMESPACE, home), (ref(service),))
+            return
         yield Step(
             "waypoint",
             _TITLE,
@@ -123,7 +127,7 @@ def _uses(sight: Sight, client: Client, service: Obj, named: Waypoint, passage: 
     who = {
         "sidecar": "has a sidecar, and sidecars go round waypoints",
         "gateway": f"is a gateway, and gateways go round waypoints without {_INGRESS}=true",
-        "none": "is outside of the mesh, and goes round waypoints",
+        "none": "speaks plain text, which goes round waypoints",
     }[client.mode]
     lost = _guarding(sight, service, named)
     yield Step(

@@ -114,12 +114,15 @@ def _admission(sight: Sight, client: Client, server: Server, passage: Passage, e
             "waypoint",
             (f"Gateway {passage.named}",),
             "authorization-waypoint",
+            passage.named.namespace,
         )
     if pod is not None and sight.mode(pod) != "none" and not (client is OUTSIDE and exposed):
         sender = _sender(sight, client, passage)
         place = {"ambient": "ztunnel", "sidecar": "sidecar"}.get(sight.mode(pod), "gateway")
         who = _who(_plain(sight, sender, server), domain, server.number)
-        yield from admission_steps(sight, for_pod(sight, pod), who, sender.told, place, (ref(pod),), "authorization")
+        yield from admission_steps(
+            sight, for_pod(sight, pod), who, sender.told, place, (ref(pod),), "authorization", namespace_of(pod)
+        )
     yield from token_steps(sight, pod, service, passage.named if passage.used else None)
 
 

@@ -19,7 +19,7 @@ from .captured import captured_steps
 from .component import component_of, component_steps
 from .connected import certificate_steps, connected_steps, root_steps
 from .labels import TITLE as LABELS
-from .labels import asked, label_steps
+from .labels import Asked, asked, label_steps
 from .model import Step
 from .sidecar import sidecar_steps
 from .sight import Sight, Workload, guarded, is_ready, some
@@ -107,6 +107,8 @@ def _no_pods(sight: Sight, work: Workload) -> Step:
         remedy = (
             "A sidecar's istio-init needs NET_ADMIN: use istio-cni (cni of meshwright.istio.istio_mesh), which takes "
             "that away, or a level that allows it."
+            if "istio-" in (failure or events[0])
+            else "Set the securityContext that the message asks for, or give the namespace a level that allows it."
         )
     elif failure or events:
         text = f"The pods of {work.label} cannot be made: {failure or events[0]}"
@@ -151,7 +153,12 @@ def _runs(sight: Sight, pod: Obj) -> Iterator[Step]:
 
 
 def _in_mesh(sight: Sight, pod: Obj) -> Iterator[Step]:
-    found, mode = asked(sight, pod), sight.mode(pod)
+    mode = sight.mode(pod)
+    try:
+        found = asked(sight, pod)
+    except Undecided:
+        # That its labels are not known has been told: what it runs with is known all the same.
+        found = Asked("none" if mode == "sidecar" else mode, "")
     if mode == "gateway":
         yield from guarded("connected", "Connected to istiod", lambda: connected_steps(sight, pod))
         yield from certificate_steps(sight, pod)

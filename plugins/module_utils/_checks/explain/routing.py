@@ -38,8 +38,9 @@ def routing_steps(sight: Sight, client: Client, server: Server, passage: Passage
     service = server.service
     if service is None:
         return
-    if not (sight.scene.knows(VIRTUAL_SERVICE) and sight.scene.knows(HTTP_ROUTE)):
-        yield Step("route", _ROUTE, "unknown", "VirtualServices and HTTPRoutes could not be read.", (ref(service),))
+    spaces = sorted({namespace_of(service), client.namespace} - {""})
+    if reason := sight.unread(VIRTUAL_SERVICE, *spaces) or sight.unread(HTTP_ROUTE, *spaces):
+        yield Step("route", _ROUTE, "unknown", reason, (ref(service),))
         return
     yield from _scope(sight, client, service)
     routes = list(_routes(sight, client, service))
@@ -206,7 +207,7 @@ def _aborts(route: Obj) -> float:
 
 def _rules(sight: Sight, client: Client, service: Obj, passage: Passage) -> Iterator[Step]:
     """DestinationRules that count for this client: what they limit, and what is wrong with them."""
-    if not sight.scene.knows(DESTINATION_RULE) or not (client.mode in ("sidecar", "gateway") or passage.used):
+    if DESTINATION_RULE not in sight.scene.objects or not (client.mode in ("sidecar", "gateway") or passage.used):
         return
     home = namespace_of(service)
     for rule in rule_for(sight, host_of(service), client.namespace or home, home):

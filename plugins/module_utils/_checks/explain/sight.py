@@ -81,6 +81,14 @@ class Sight:
         source = self.snapshot.sources.get(name)
         return () if source is None or source.error else source.items
 
+    def unread(self, kind: str, *namespaces: str) -> str:
+        """Why objects of a kind were not read in one of these namespaces, or in any; empty when they were."""
+        name = seen.SOURCE_OF[kind]
+        if all(self.snapshot.knows(name, namespace) for namespace in namespaces or ("",)):
+            return ""
+        what = name.replace("_", " ")
+        return f"Not all {what} could be read: {self._why(name)}".rstrip(".") + "."
+
     # -- pods and workloads ------------------------------------------------------------------------------
 
     @cached_property

@@ -110,6 +110,24 @@ def test_a_certificate_that_is_missing() -> None:
     assert "secret out/tls not found" in step.text
 
 
+def test_listeners_are_looked_at_before_what_comes_of_them() -> None:
+    refs = {"type": "ResolvedRefs", "status": "False", "reason": "InvalidCertificateRef", "message": "no such secret"}
+    bad = [{"type": "Programmed", "status": "False", "reason": "Invalid", "message": "bad TLS"}, refs]
+    invalid = {"type": "Accepted", "status": "False", "reason": "ListenersNotValid", "message": "none is valid"}
+    found = world(listeners=[{"name": "http", "conditions": bad}], conditions=[invalid, TRUE[1]])
+    assert "no such secret" in found.broken("listeners", **ASKED).text
+
+
+def test_a_waypoint_that_nobody_uses_is_doubtful() -> None:
+    listeners = [{"name": "mesh", "port": 15008, "protocol": "HBONE"}]
+    found = world()
+    found.lists["gateways"][0]["spec"] = {"gatewayClassName": "istio", "listeners": listeners}
+    answer = found.ask(**ASKED)
+    assert (answer.verdict, "nothing goes by it" in answer.summary) == ("doubtful", True)
+    found.get("namespaces", "out")["metadata"]["labels"]["istio.io/use-waypoint"] = "public"
+    assert found.ask(**ASKED).verdict == "works"
+
+
 def test_no_route() -> None:
     assert "No route is attached" in world(with_route=False).broken("routes", **ASKED).text
 

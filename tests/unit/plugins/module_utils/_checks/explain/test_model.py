@@ -53,7 +53,7 @@ def test_lines() -> None:
         "            seen    a 'fact'",
         "            remedy  Mend it.",
         "",
-        "2 steps: 1 ok, 0 warnings, 1 broken, 0 unknown",
+        "2 steps: 1 ok, 0 warning, 1 broken, 0 unknown",
     ]
     assert all(len(line) <= 86 for line in lines)
 

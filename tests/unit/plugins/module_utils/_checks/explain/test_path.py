@@ -342,6 +342,43 @@ class TestFromOutside:
         assert (found.verdict, "may not list services" in found.summary) == ("unknown", True)
 
 
+class TestRights:
+    """What may not be read is unknown, with the reason, and what is seen is judged all the same."""
+
+    def test_policies_of_one_namespace_only(self) -> None:
+        world = World()
+        world.partial["authorization_policies"] = frozenset({"shop"})
+        found = world.ask(**way("shop", "shop"))
+        assert (found.verdict, step_of(found, "authorization").status) == ("unknown", "unknown")
+        assert "Only shop was read" in found.summary
+        # What denies, denies.
+        world.add("authorization_policies", authorization("shop", "DENY", [CLIENT]))
+        world.broken("authorization", **way("shop", "shop"))
+
+    @pytest.mark.parametrize(
+        ("source", "step"),
+        [
+            ("network_policies", "network"),
+            ("peer_authentications", "mtls"),
+            ("authorization_policies", "authorization"),
+            ("virtual_services", "route"),
+            ("namespaces", "waypoint"),
+        ],
+    )
+    def test_of_one_kind(self, source: str, step: str) -> None:
+        world = World()
+        world.errors[source] = "The user may not list these."
+        found = world.ask(**way("shop", "shop"))
+        assert (found.verdict, step_of(found, step).status) == ("unknown", "unknown"), found.lines()
+        assert "The user may not list these." in step_of(found, step).text
+
+    def test_a_pod_without_its_namespace(self) -> None:
+        world = World()
+        world.errors["namespaces"] = "The user may not list namespaces"
+        assert step_of(world.ask(pod="shop/web"), "known").status == "ok"
+        assert step_of(world.ask(pod="side/web"), "connected").status == "ok"
+
+
 def test_labels_of_namespaces_matter_for_network_policies() -> None:
     chosen = {"from": [{"namespaceSelector": {"matchLabels": {"team": "blue"}}}]}
     spec = {"podSelector": {}, "ingress": [chosen]}

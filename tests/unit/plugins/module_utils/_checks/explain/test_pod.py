@@ -191,6 +191,7 @@ class TestNotRunning:
             ({"spec": {"replicas": 0}}, "scaled to zero"),
             ({"status": {"conditions": [failure("violates PodSecurity baseline")]}}, "Pod Security level"),
             ({"status": {"conditions": [failure("failed calling webhook")]}}, "failed calling webhook"),
+            ({}, "has no pods"),
         ],
     )
     def test_no_pods(self, owner: dict[str, Any], words: str) -> None:

@@ -116,6 +116,7 @@ class World:
             for name in ("istiod_sync", "ztunnel_dumps", "istiod_logs"):
                 self.lists.pop(name)
         self.errors: dict[str, str] = {}
+        self.partial: dict[str, frozenset[str]] = {}
         self.lists["namespaces"] = [
             namespace("istio-system"),
             namespace("shop", **{"istio.io/dataplane-mode": "ambient"}),
@@ -193,6 +194,9 @@ class World:
     @property
     def snapshot(self) -> Snapshot:
         found = {name: Source(name, tuple(items)) for name, items in self.lists.items()}
+        for name, spaces in self.partial.items():
+            told = f"Only {', '.join(sorted(spaces))} was read."
+            found[name] = Source(name, tuple(self.lists[name]), namespaces=spaces, unseen=told)
         found |= {name: Source(name, served=False) for name in ("sail_ztunnels", "sail_revisions")}
         return Snapshot({**found, **{name: Source(name, error=text) for name, text in self.errors.items()}})
 
