@@ -7,7 +7,7 @@
 One namespace comes about as anywhere: its Deployments, their ReplicaSets, and pods that istiod's webhook injected. Pods
 of the others are copies of those, byte by byte as the API server stores them, put beside them in etcd: by their own way
 ten a second come about here. All else is made through the API. There is no controller manager meanwhile: it is started
-again, with all the cluster, once it finds everything as it wants it.
+again once it finds everything as it wants it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ import base64
 import contextlib
 import itertools
 import json
-import os
-import signal
 import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tests.harness import cluster, processes
@@ -68,15 +67,12 @@ class Mesh:
         if not self._copied:
             self._copied = list(self._original())
         found = names(self.pods // PODS, pods // PODS)
-        self._end_controllers()
-        with ThreadPoolExecutor(_THREADS) as threads:
+        with ThreadPoolExecutor(_THREADS) as threads, self._without_controllers():
             for work in (self._space, self._policies, self._workloads):
                 list(threads.map(work, found, range(self.pods // PODS, pods // PODS)))
             # Labelled last: they are injected already.
             list(threads.map(self._enrol, found))
         self.pods = pods
-        self._state = cluster.up(self._state.name)
-        self._api = cluster.client(self._state)
         self._until("replicas ready", self._settled)
         self._say(f"bench: {pods} pods after {time.monotonic() - started:.0f} s")
 
@@ -155,9 +151,24 @@ class Mesh:
         ready = sum(each.get("status", {}).get("readyReplicas", 0) for each in items)
         return ready == self.pods and all(map(_is_settled, items))
 
-    def _end_controllers(self) -> None:
-        (mine,) = (each for each in processes.records(folders(self._state.name).pids) if each.name == _CONTROLLERS)
-        os.kill(mine.pid, signal.SIGKILL)
+    @contextlib.contextmanager
+    def _without_controllers(self) -> Iterator[None]:
+        place = folders(self._state.name)
+        (mine,) = (each for each in processes.records(place.pids) if each.name == _CONTROLLERS)
+        environment = Path(f"/proc/{mine.pid}/environ").read_text(encoding="utf-8").rstrip("\0").split("\0")
+        processes.stop(place.pids, [mine])
+        try:
+            yield
+        finally:
+            processes.start(
+                place.pids,
+                _CONTROLLERS,
+                mine.command,
+                log=place.logs / f"{_CONTROLLERS}.log",
+                port=mine.port,
+                environment=dict(each.split("=", 1) for each in environment),
+                cwd=place.root,
+            )
 
     @staticmethod
     def _until(what: str, probe: Callable[[], Any]) -> Any:
