@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from . import mesh
 from .model import Finding
@@ -112,15 +113,21 @@ def _proxies(snapshot: Snapshot, planes: Sequence[mesh.ControlPlane], unknown: l
 
 def revision_of(pod: Obj) -> str:
     """The revision that injected or made a proxy."""
-    status = annotations_of(pod).get("sidecar.istio.io/status", "")
-    if status:
-        try:
-            revision = json.loads(status).get("revision")
-        except (ValueError, AttributeError):
-            revision = None
-        if revision:
-            return str(revision)
-    return str(annotations_of(pod).get("istio.io/rev") or labels_of(pod).get("istio.io/rev") or "default")
+    annotations = annotations_of(pod)
+    injected = _injected(annotations.get("sidecar.istio.io/status", ""))
+    if injected:
+        return injected
+    return str(annotations.get("istio.io/rev") or labels_of(pod).get("istio.io/rev") or "default")
+
+
+# Thousands of pods say the same few.
+@lru_cache(maxsize=256)
+def _injected(status: str) -> str:
+    """The revision that the injector noted, empty where it noted none."""
+    try:
+        return str(json.loads(status).get("revision") or "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def workload_of(pod: Obj) -> str:
