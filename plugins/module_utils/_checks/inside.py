@@ -177,19 +177,24 @@ def part_by_part(*parts: Callable[[Snapshot], Findings]) -> Callable[[Snapshot],
 
 
 def sampled(snapshot: Snapshot) -> list[str]:
-    """What was asked of some proxies only, as sentences: `40 of 300 ztunnels were asked (proxy_limit).`"""
+    """What was asked of some proxies only, as sentences: `40 of 300 ztunnels were asked themselves ...`.
+
+    That of each workload only one Envoy is asked is no news.
+    """
     found = []
     for names, kinds, what in (
         ((ZTUNNEL_DUMPS, ZTUNNEL_METRICS), ("ztunnel",), "ztunnel"),
-        ((ENVOY_CERTIFICATES, ENVOY_METRICS), ("sidecar", "gateway", "waypoint"), "sidecar, gateway and waypoint pod"),
+        ((ENVOY_CERTIFICATES, ENVOY_METRICS), ("sidecar", "gateway", "waypoint"), "Envoy"),
     ):
-        asked = max((len(snapshot.items(name)) for name in names if snapshot.knows(name)), default=0)
-        if not asked or not snapshot.knows(PODS):
+        read = [len(snapshot.items(name)) for name in names if snapshot.knows(name)]
+        if not read or not snapshot.knows(PODS):
             continue
-        there = sum(1 for pod in snapshot.items(PODS) if running(pod) and proxy_kind(pod) in kinds)
-        if asked < there:
+        there = [pod for pod in snapshot.items(PODS) if running(pod) and proxy_kind(pod) in kinds]
+        many = len(there) if what == "ztunnel" else len({workload_of(pod) for pod in there})
+        if min(read) < many:
+            said = counted(many, what) if what == "ztunnel" else f"{many} workloads with an Envoy"
             found.append(
-                f"{asked} of {counted(there, what)} were asked themselves: one of each workload, and no more than "
-                "proxy_limit."
+                f"{min(read)} of {said} were asked themselves: no more than proxy_limit, and fewer where each of them "
+                "has much to say."
             )
     return found

@@ -61,11 +61,12 @@ def pod_get(
     *,
     deadline: Deadline,
     query: Mapping[str, str] | None = None,
+    most: int | None = None,
 ) -> PodAnswer:
     """GET http://pod:port/path, whatever its status.
 
     Raises Forbidden naming the missing verb on pods/portforward, NotFound when there is no such pod, and Unreachable
-    naming pod and port when nothing answers there by the deadline.
+    naming pod and port when nothing answers there by the deadline, or more than `most` bytes.
     """
     request = Request("forward", f"to port {port} of Pod {namespace}/{pod}", client.connection.server)
     where = f"{POD.path(namespace, pod, 'portforward')}?ports={port}"
@@ -76,13 +77,20 @@ def pod_get(
         attempt += 1
         asked_at = time.monotonic()
         try:
-            return _once(client, where, port, target, deadline)
+            return _once(client, where, port, target, deadline, most)
         except Refused as error:
             outcome = error.response
             if outcome.status == 401 and attempt == 1 and client.connection.reload(asked_at):
                 continue
         except TransportError as error:
             outcome = error
+        except _TooMuch as error:
+            raise Unreachable(
+                f"Port {port} of Pod {namespace}/{pod} answers more than {error.most >> 20} MiB to {path}: it is not "
+                "read.",
+                verb="get",
+                target=f"Pod {namespace}/{pod}:{port}",
+            ) from error
         except _NothingThere as error:
             raise Unreachable(
                 f"Nothing answers at port {port} of Pod {namespace}/{pod}: {error}.",
@@ -103,7 +111,15 @@ class _NothingThere(Exception):
     """The API server forwarded, the pod did not answer."""
 
 
-def _once(client: Client, where: str, port: int, target: str, deadline: Deadline) -> PodAnswer:
+class _TooMuch(Exception):
+    """The pod answers more than was asked for."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most} bytes")
+        self.most = most
+
+
+def _once(client: Client, where: str, port: int, target: str, deadline: Deadline, most: int | None) -> PodAnswer:
     """One websocket, one request, one answer."""
     opened = client.connection.websocket(where, protocol=_PROTOCOL, timeout=_wait(deadline))
     try:
@@ -114,16 +130,26 @@ def _once(client: Client, where: str, port: int, target: str, deadline: Deadline
         opened.send_binary(bytes([_DATA]) + message.encode())
         answer = http.client.HTTPResponse(_Socket(_Frames(opened, deadline)))  # type: ignore[arg-type]
         answer.begin()
-        return PodAnswer(answer.status, answer.read())
+        return PodAnswer(answer.status, answer.read() if most is None else _bounded(answer, most))
     except http.client.HTTPException as error:
         raise _NothingThere(f"what came is no whole HTTP answer ({type(error).__name__})") from error
-    except (_NothingThere, TransportError):
+    except (_NothingThere, _TooMuch, TransportError):
         raise
     except Exception as error:
         # The websocket package's exceptions have no base of their own that could be named without importing it.
         raise broken(error) from error
     finally:
         opened.close(timeout=_CLOSE_WAIT)
+
+
+def _bounded(answer: http.client.HTTPResponse, most: int) -> bytes:
+    body = answer.read(most + 1)
+    if len(body) > most:
+        raise _TooMuch(most)
+    if answer.length:
+        # Asked for so many bytes, it takes an answer that ends early for a whole one.
+        raise http.client.IncompleteRead(body, answer.length)
+    return body
 
 
 def _wait(deadline: Deadline) -> float:

@@ -32,8 +32,8 @@ def test_the_log_is_evidence() -> None:
     ((severity, evidence),) = wrong("wrong-cluster")
     assert severity == "error"
     assert evidence[-1].startswith(
-        'Pod istio-system/istiod-1 logs: client claims to be in cluster "wrong-cluster", 6 times in the last 15 minutes, '
-        "last from 10.244.0.21 at 2026-11-21T11:26:47"
+        'Pod istio-system/istiod-1 logs: client claims to be in cluster "wrong-cluster", 6 times in the last 15 '
+        "minutes, last from 10.244.0.21 at 2026-11-21T11:26:47"
     )
 
 

@@ -89,7 +89,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], list[str]]:
     def put(answer: Answer) -> list[str]:
         found: list[str] = []
 
-        def get(_client: Any, namespace: str, name: str, port: int, path: str, *, deadline: Any) -> PodAnswer:
+        def get(
+            _client: Any, namespace: str, name: str, port: int, path: str, *, deadline: Any, most: int
+        ) -> PodAnswer:
             assert deadline.seconds <= 5
             found.append(f"{namespace}/{name}:{port}{path}")
             return answer(name, port, path)
@@ -170,13 +172,21 @@ def test_ztunnels_are_asked_on_nodes_all_over(asked: Any) -> None:
     seen = read(memory, sources.ZTUNNEL_DUMPS, proxy_limit=4)
     assert sorted(found) == [f"mesh/ztunnel-{place}:15000/config_dump" for place in ("00", "05", "10", "15")]
     assert [item["node"] for item in seen.items(sources.ZTUNNEL_DUMPS)] == ["node-00", "node-05", "node-10", "node-15"]
-    assert sampled(seen) == [
-        "4 of 20 ztunnels were asked themselves: one of each workload, and no more than proxy_limit."
-    ]
+    assert sampled(seen)[0].startswith("4 of 20 ztunnels were asked themselves: no more than proxy_limit")
     # one that is not ready has something to say, too
     asked(lambda _name, _port, _path: PodAnswer(200, b"{}"))
     seen = read(mesh(pod("mesh/ztunnel-1", "ztunnel", role="ztunnel", status=STARTING)), sources.ZTUNNEL_DUMPS)
     assert len(seen.items(sources.ZTUNNEL_DUMPS)) == 1
+
+
+def test_when_much_has_been_read_of_dumps_the_others_are_not_asked(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them knows the whole mesh."""
+    monkeypatch.setattr(snapshot_inside, "_DUMPS_IN_ALL", 50)
+    found = asked(lambda _name, _port, _path: PodAnswer(200, b"{}" + b" " * 18))
+    pods = [pod(f"mesh/ztunnel-{place}", "ztunnel", role="ztunnel", node=f"node-{place}") for place in range(9)]
+    seen = read(mesh(*pods), sources.ZTUNNEL_DUMPS)
+    assert len(found) == len(seen.items(sources.ZTUNNEL_DUMPS)) == 3
+    assert sampled(seen)[0].startswith("3 of 9 ztunnels were asked themselves")
 
 
 PODS = (
@@ -198,8 +208,10 @@ def test_of_each_workload_one_envoy_and_gateways_first(asked: Any) -> None:
     assert found == [f"{name}:15000/certs" for name in ("edge/gate-1", "shop/way-1", "shop/db-2", "shop/web-1")]
     kinds = [item["proxy"] for item in seen.items(sources.ENVOY_CERTIFICATES)]
     assert kinds == ["gateway", "waypoint", "sidecar", "sidecar"]
+    assert sampled(seen) == []
     found.clear()
-    read(mesh(*PODS), sources.ENVOY_METRICS, proxy_limit=3)
+    seen = read(mesh(*PODS), sources.ENVOY_METRICS, proxy_limit=3)
+    assert sampled(seen)[0].startswith("3 of 4 workloads with an Envoy were asked themselves")
     assert found == [f"{name}:15020/stats/prometheus" for name in ("edge/gate-1", "shop/way-1", "shop/db-2")]
     found.clear()
     read(mesh(*PODS), sources.ENVOY_METRICS, proxy_limit=0)

@@ -80,9 +80,9 @@ class Connection:
         return True
 
 
-def get(*opened: Socket | Exception, seconds: float = 5, query: Any = None) -> Any:
+def get(*opened: Socket | Exception, seconds: float = 5, **more: Any) -> Any:
     client: Any = type("Client", (), {"connection": Connection(*opened)})
-    return pod_get(client, "istio-system", "istiod-1", 15014, "/debug/syncz", deadline=Deadline(seconds), query=query)
+    return pod_get(client, "istio-system", "istiod-1", 15014, "/debug/syncz", deadline=Deadline(seconds), **more)
 
 
 def refused(status: int, message: str = "", reason: str = "") -> Refused:
@@ -99,6 +99,24 @@ def test_an_answer_may_come_in_pieces(answer: bytes, size: int) -> None:
     assert (found.status, found.json()) == (200, [])
     assert opened.sent[0].startswith(b"\x00GET /debug/syncz?proxyID=a+b HTTP/1.1\r\n")
     assert opened.closed == 1
+
+
+@pytest.mark.parametrize("answer", [WHOLE, CHUNKED, UNTIL_CLOSED])
+def test_no_more_is_read_than_was_asked_for(answer: bytes) -> None:
+    assert get(Socket(*OPENED, b"\x00" + answer), most=2).body == b"[]"
+    opened = Socket(*OPENED, b"\x00" + answer)
+    with pytest.raises(
+        Unreachable, match=r"15014 of Pod istio-system/istiod-1 answers more than 0 MiB to /debug/syncz"
+    ):
+        get(opened, most=1)
+    assert opened.closed == 1
+
+
+def test_an_answer_that_ends_early_is_none_however_much_was_asked_for() -> None:
+    early = b"\x00HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]"
+    for more in ({}, {"most": 100}):
+        with pytest.raises(Unreachable, match="no whole HTTP answer"):
+            get(Socket(*OPENED, early), **more)
 
 
 def test_an_unwelcome_answer_is_an_answer() -> None:
