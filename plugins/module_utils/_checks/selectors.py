@@ -8,9 +8,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 from .snapshot import Obj
+
+T = TypeVar("T")
 
 
 def matches(selector: Obj | None, labels: Mapping[str, str]) -> bool:
@@ -25,6 +29,34 @@ def matches(selector: Obj | None, labels: Mapping[str, str]) -> bool:
 def selects(selector: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
     """Does a plain selector, as a Service has, choose these labels? An empty one chooses nothing."""
     return bool(selector) and all(labels.get(key) == value for key, value in (selector or {}).items())
+
+
+class Index(Generic[T]):
+    """Things by plain selectors, to be found by labels without looking at them all."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._all: list[tuple[int, Mapping[str, str], T]] = []
+        self._by_label: dict[tuple[str, str], list[tuple[int, Mapping[str, str], T]]] = defaultdict(list)
+
+    def add(self, selector: Mapping[str, str], thing: T) -> None:
+        """An empty selector chooses all labels."""
+        entry = (self._count, selector, thing)
+        self._count += 1
+        if selector:
+            self._by_label[next(iter(selector.items()))].append(entry)
+        else:
+            self._all.append(entry)
+
+    def of(self, labels: Mapping[str, str]) -> list[T]:
+        """Those whose selectors choose these labels, in the order in which they were added."""
+        found = list(self._all)
+        for pair in labels.items():
+            for entry in self._by_label.get(pair, ()):
+                if all(labels.get(key) == value for key, value in entry[1].items()):
+                    found.append(entry)
+        found.sort(key=lambda entry: entry[0])
+        return [entry[2] for entry in found]
 
 
 def _expression(expression: Obj, labels: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..snapshot import Obj, dig, labels_of, namespace_of, ref
+from ..snapshot import Obj, dig, namespace_of, ref
 from .identities import admits, spares, takes_identity
 from .model import Judged, some
 from .scene import (
@@ -212,7 +212,7 @@ def _behind_waypoint(view: View, obj: Obj, doing: str) -> Iterator[Judged]:
             waypoint = scene.waypoint_of(service)
             if waypoint is None or scene.waypoint_state(waypoint) in ("absent", "unknown"):
                 continue
-            if doing == "ALLOW" and any(admits(other, *waypoint) for other in _allowing(view, pod)):
+            if doing == "ALLOW" and any(admits(other, *waypoint) for other in view.allowing(pod)):
                 continue
             if doing == "DENY" and spares(obj, *waypoint):
                 # It is about those who go round the waypoint.
@@ -237,14 +237,6 @@ def _behind_waypoint(view: View, obj: Obj, doing: str) -> Iterator[Judged]:
             else "Put it into a policy with targetRefs, which the waypoint carries out.",
             subject=waypoint_name,
         )
-
-
-def _allowing(view: View, pod: Obj) -> Iterator[Obj]:
-    for namespace in dict.fromkeys((namespace_of(pod), view.scene.root)):
-        for other in view.allowing.get(namespace, ()):
-            labels = labels_of(pod)
-            if all(labels.get(key) == value for key, value in selector(other).items()):
-                yield other
 
 
 def _disable(view: View, obj: Obj) -> Iterator[Judged]:

@@ -43,8 +43,16 @@ def network_policy(view: View, obj: Obj) -> Iterator[Judged]:
     if not dig(obj, "spec", "ingress"):
         # Nothing is to come in: that is meant.
         return
-    pods = [pod for pod in view.scene.pods.get(namespace_of(obj), ()) if view.scene.enrolled(pod) == "ambient"]
-    if any(_selects(obj, pod) and blocking(view, pod) is not None for pod in pods):
+    namespace = namespace_of(obj)
+    # With the root namespace pods of all namespaces are selected.
+    pods = view.scene.selected(namespace, dig(obj, "spec", "podSelector", "matchLabels") or {})
+    if any(
+        namespace_of(pod) == namespace
+        and view.scene.enrolled(pod) == "ambient"
+        and _selects(obj, pod)
+        and blocking(view, pod) is not None
+        for pod in pods
+    ):
         yield Judged(
             "hbone-blocked",
             obj,
@@ -56,16 +64,26 @@ def network_policy(view: View, obj: Obj) -> Iterator[Judged]:
 
 def blocking(view: View, pod: Obj) -> Obj | None:
     """A NetworkPolicy for this pod, where none of all that are lets in port 15008."""
-    mine = [policy for policy in view.once(_by_namespace).get(namespace_of(pod), ()) if _selects(policy, pod)]
-    if any(lets_hbone(rule) for policy in mine for rule in dig(policy, "spec", "ingress") or ()):
-        return None
-    return mine[0] if mine else None
+    known = view.once(_blocked)
+    if id(pod) not in known:
+        of_space = view.once(_by_namespace)
+        given = of_space[namespace_of(pod)].of(labels_of(pod)) if namespace_of(pod) in of_space else ()
+        mine = [policy for policy in given if _selects(policy, pod)]
+        opened = any(lets_hbone(rule) for policy in mine for rule in dig(policy, "spec", "ingress") or ())
+        known[id(pod)] = mine[0] if mine and not opened else None
+    return known[id(pod)]
 
 
-def _by_namespace(view: View) -> dict[str, list[Obj]]:
-    found: dict[str, list[Obj]] = defaultdict(list)
+def _blocked(view: View) -> dict[int, Obj | None]:
+    """What has been found out of each pod, by identity."""
+    return {}
+
+
+def _by_namespace(view: View) -> dict[str, selectors.Index[Obj]]:
+    """By the labels that they ask for; expressions are looked at afterwards."""
+    found: dict[str, selectors.Index[Obj]] = defaultdict(selectors.Index)
     for policy in view.scene.all(NETWORK_POLICY):
-        found[namespace_of(policy)].append(policy)
+        found[namespace_of(policy)].add(dig(policy, "spec", "podSelector", "matchLabels") or {}, policy)
     return found
 
 

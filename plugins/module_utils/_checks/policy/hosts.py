@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Generic, Literal, TypeVar
 
 from ..snapshot import Obj, annotations_of, dig, name_of, namespace_of
 from .scene import DESTINATION_RULE, SERVICE, SERVICE_ENTRY, Scene
@@ -20,6 +21,8 @@ _EXPORT = "networking.istio.io/exportTo"
 _DOMAIN = "svc.cluster.local"
 # Names of Services in other clusters, of which this one holds no object.
 _ELSEWHERE = (".svc.clusterset.local", ".global")
+
+T = TypeVar("T")
 
 Found = Literal["found", "hidden", "absent", "unknown"]
 
@@ -53,6 +56,48 @@ def overlap(one: str, other: str) -> bool:
     return matches(one, other) or matches(other, one)
 
 
+class Wild(Generic[T]):
+    """Things by hosts with a wildcard, to be found by a host without looking at them all."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._by_domain: dict[str, list[tuple[int, str, T]]] = defaultdict(list)
+        self._others: list[tuple[int, str, T]] = []
+
+    def add(self, pattern: str, thing: T) -> None:
+        entry = (self._count, pattern, thing)
+        self._count += 1
+        if pattern.startswith("*.") and len(pattern) > len("*."):
+            self._by_domain[pattern[2:]].append(entry)
+        else:
+            self._others.append(entry)
+
+    def of(self, host: str) -> list[T]:
+        """Those whose pattern covers a host, which may be a pattern too, in the order in which they were added."""
+        found = [entry for entry in self._others if matches(entry[1], host)]
+        for domain in domains(host):
+            found += self._by_domain.get(domain, ())
+        return [entry[2] for entry in sorted(found, key=lambda entry: entry[0])]
+
+    def same(self, pattern: str) -> list[T]:
+        """Those of exactly this pattern."""
+        among = self._by_domain.get(pattern[2:], ()) if pattern.startswith("*.") else self._others
+        return [thing for _at, one, thing in among if one == pattern]
+
+    def all(self) -> Iterator[tuple[str, T]]:
+        for among in (*self._by_domain.values(), self._others):
+            for _at, pattern, thing in among:
+                yield pattern, thing
+
+
+def domains(host: str) -> Iterator[str]:
+    """What stands after each dot of a host: `b.c` and `c` of `a.b.c`."""
+    at = host.find(".")
+    while at >= 0:
+        yield host[at + 1 :]
+        at = host.find(".", at + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """One host of the registry. `ports` are numbers; `exported` are namespaces, None for all."""
@@ -73,14 +118,14 @@ class Hosts:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self._exact: dict[str, list[Host]] = defaultdict(list)
-        self._wild: list[tuple[str, Host]] = []
+        self._wild: Wild[Host] = Wild()
         for service in scene.all(SERVICE):
             self._exact[f"{name_of(service)}.{namespace_of(service)}.{_DOMAIN}"].append(_of_service(service))
         for entry in scene.all(SERVICE_ENTRY):
             host = _of_entry(entry)
             for name in dig(entry, "spec", "hosts") or ():
                 if str(name).startswith("*"):
-                    self._wild.append((str(name), host))
+                    self._wild.add(str(name), host)
                 else:
                     self._exact[full(str(name), host.namespace)].append(host)
 
@@ -94,7 +139,7 @@ class Hosts:
             wanted = f"{named[1]}.{named[0]}.{_DOMAIN}"
         there = list(self._exact.get(wanted, ()))
         if not there:
-            there = [found for pattern, found in self._wild if matches(pattern, wanted)]
+            there = self._wild.of(wanted)
         seen = [found for found in there if found.visible(namespace)]
         if seen:
             return "found", seen
@@ -105,14 +150,26 @@ class Hosts:
         return self._absent(wanted), []
 
     def _any_below(self, pattern: str, namespace: str) -> bool:
-        return (
-            pattern in ("*", "*.local")
-            or any(matches(pattern, wild) and host.visible(namespace) for wild, host in self._wild)
-            or any(
-                matches(pattern, name) and any(host.visible(namespace) for host in hosts)
-                for name, hosts in self._exact.items()
-            )
-        )
+        if pattern in ("*", "*.local"):
+            return True
+        if pattern.startswith("*."):
+            return any(host.visible(namespace) for host in self._below.get(pattern[2:], ()))
+        return any(matches(pattern, name) and host.visible(namespace) for name, host in self._named())
+
+    @cached_property
+    def _below(self) -> dict[str, list[Host]]:
+        """All hosts by each domain that they are in."""
+        found: dict[str, list[Host]] = defaultdict(list)
+        for name, host in self._named():
+            for domain in domains(name):
+                found[domain].append(host)
+        return found
+
+    def _named(self) -> Iterator[tuple[str, Host]]:
+        yield from self._wild.all()
+        for name, hosts in self._exact.items():
+            for host in hosts:
+                yield name, host
 
     def _absent(self, host: str) -> Found:
         scene, named = self.scene, service_of(host)
@@ -176,21 +233,19 @@ class Rules:
 
     def __init__(self, scene: Scene) -> None:
         self._exact: dict[str, list[Obj]] = defaultdict(list)
-        self._wild: list[tuple[str, Obj]] = []
+        self._wild: Wild[Obj] = Wild()
         for rule in scene.all(DESTINATION_RULE):
             host = full(str(dig(rule, "spec", "host") or ""), namespace_of(rule))
             if host.startswith("*"):
-                self._wild.append((host, rule))
+                self._wild.add(host, rule)
             else:
                 self._exact[host].append(rule)
 
     def same(self, host: str) -> list[Obj]:
         """The rules for exactly this host, a full one."""
-        return self._exact.get(host, []) if not host.startswith("*") else [r for h, r in self._wild if h == host]
+        return self._exact.get(host, []) if not host.startswith("*") else self._wild.same(host)
 
     def of(self, host: str) -> Iterator[Obj]:
         """The rules that cover a full host."""
         yield from self._exact.get(host, ())
-        for pattern, rule in self._wild:
-            if matches(pattern, host):
-                yield rule
+        yield from self._wild.of(host)

@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..selectors import Index
 from ..snapshot import Obj, dig, labels_of, meta, name_of, namespace_of
 from .identities import admits_anonymous, admits_nobody
 from .scene import AUTHORIZATION, PEER_AUTHENTICATION
@@ -52,11 +52,13 @@ class Refusals:
         self.mesh: Obj | None = None
         self.spaces: dict[str, Obj] = {}
         self.workloads: dict[str, list[Obj]] = defaultdict(list)
+        self._own: dict[str, Index[Obj]] = defaultdict(Index)
         self._allowing: dict[int, list[Obj]] = {}
         for policy in sorted(view.scene.all(PEER_AUTHENTICATION), key=_age):
             namespace = namespace_of(policy)
             if selector(policy):
                 self.workloads[namespace].append(policy)
+                self._own[namespace].add(selector(policy), policy)
             elif namespace == root:
                 self.mesh = self.mesh or policy
             else:
@@ -65,11 +67,8 @@ class Refusals:
     def of(self, pod: Obj) -> Refusal | None:
         """By PeerAuthentication."""
         namespace = namespace_of(pod)
-        labels = labels_of(pod)
-        for policy in self.workloads.get(namespace, ()):
-            if all(labels.get(key) == value for key, value in selector(policy).items()):
-                return self._of_workload(policy, namespace)
-        return self._of_namespace(namespace)
+        own = self._own[namespace].of(labels_of(pod)) if namespace in self._own else ()
+        return self._of_workload(own[0], namespace) if own else self._of_namespace(namespace)
 
     def stated(self, namespace: str) -> str:
         """What PeerAuthentications say of a namespace: STRICT, PERMISSIVE, DISABLE, UNSET, or MIXED where those for
@@ -109,13 +108,14 @@ class Refusals:
         """The ALLOW policies that are for this pod."""
         found = self._allowing.get(id(pod))
         if found is None:
-            found = self._allowing[id(pod)] = list(_for(self.view.allowing, self.view.scene.root, pod))
+            found = self._allowing[id(pod)] = self.view.allowing(pod)
         return found
 
     def denied_to_all(self, pod: Obj) -> Obj | None:
         """The policy by which nobody at all is admitted to this pod, None when somebody may be."""
-        for policy in _for(self._denying, self.view.scene.root, pod):
-            return policy
+        for namespace in dict.fromkeys((namespace_of(pod), self.view.scene.root)):
+            if namespace in self._denying and (denying := self._denying[namespace].of(labels_of(pod))):
+                return denying[0]
         found = self.allowing(pod)
         return found[0] if found and all(admits_nobody(policy) for policy in found) else None
 
@@ -127,22 +127,14 @@ class Refusals:
         return next((policy for policy in found if not admits_nobody(policy)), None)
 
     @cached_property
-    def _denying(self) -> dict[str, list[Obj]]:
+    def _denying(self) -> dict[str, Index[Obj]]:
         """DENY policies with a rule that says nothing, and so is for everything."""
-        found: dict[str, list[Obj]] = defaultdict(list)
+        found: dict[str, Index[Obj]] = defaultdict(Index)
         for policy in self.view.scene.all(AUTHORIZATION):
             rules = dig(policy, "spec", "rules") or ()
             if action(policy) == "DENY" and not targets(policy) and any(not rule for rule in rules):
-                found[namespace_of(policy)].append(policy)
+                found[namespace_of(policy)].add(selector(policy), policy)
         return found
-
-
-def _for(policies: dict[str, list[Obj]], root: str, pod: Obj) -> Iterator[Obj]:
-    labels = labels_of(pod)
-    for namespace in dict.fromkeys((namespace_of(pod), root)):
-        for policy in policies.get(namespace, ()):
-            if all(labels.get(key) == value for key, value in selector(policy).items()):
-                yield policy
 
 
 def _age(policy: Obj) -> tuple[str, str]:

@@ -12,10 +12,11 @@ What was not read is not there and not absent either: whoever concludes from an 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from ..selectors import Index
 from ..snapshot import Obj, annotations_of, dig, labels_of, name_of, namespace_of
 
 Key = tuple[str, str]
@@ -104,6 +105,7 @@ class Scene:
         # By identity: the scene holds the pods for as long as it lives.
         self._enrolled: dict[int, Mode] = {}
         self._selected: dict[tuple[str, frozenset[tuple[str, str]]], list[Obj]] = {}
+        self._by_label: dict[str, Mapping[tuple[str, str], Sequence[Obj]]] = {}
 
     @classmethod
     def of(
@@ -160,12 +162,23 @@ class Scene:
             return self._everywhere if namespace == self.root else self.pods.get(namespace, [])
         key = (namespace, frozenset(labels.items()))
         if key not in self._selected:
-            among = self._everywhere if namespace == self.root else self.pods.get(namespace, [])
+            by_label = self._labelled(namespace)
+            first, *rest = sorted((by_label.get(pair, ()) for pair in key[1]), key=len)
             wanted = list(labels.items())
             self._selected[key] = [
-                pod for pod in among if all(labels_of(pod).get(name) == value for name, value in wanted)
+                pod for pod in first if not rest or all(labels_of(pod).get(name) == value for name, value in wanted)
             ]
         return self._selected[key]
+
+    def _labelled(self, namespace: str) -> Mapping[tuple[str, str], Sequence[Obj]]:
+        """The pods of a namespace by each of their labels; with the root namespace those of the whole mesh."""
+        if namespace not in self._by_label:
+            found: dict[tuple[str, str], list[Obj]] = defaultdict(list)
+            for pod in self._everywhere if namespace == self.root else self.pods.get(namespace, ()):
+                for pair in labels_of(pod).items():
+                    found[pair].append(pod)
+            self._by_label[namespace] = found
+        return self._by_label[namespace]
 
     @cached_property
     def _everywhere(self) -> list[Obj]:
@@ -245,20 +258,18 @@ class Scene:
             found[(namespace_of(pod), str(labels_of(pod).get(GATEWAY_NAME)))].append(pod)
         return found
 
-    def services_of(self, pod: Obj) -> Iterator[Obj]:
+    def services_of(self, pod: Obj) -> Sequence[Obj]:
         """The Services that select this pod."""
-        labels = labels_of(pod)
-        for selector, service in self._selectors.get(namespace_of(pod), ()):
-            if all(labels.get(name) == value for name, value in selector):
-                yield service
+        found = self._selectors.get(namespace_of(pod))
+        return found.of(labels_of(pod)) if found is not None else ()
 
     @cached_property
-    def _selectors(self) -> dict[str, list[tuple[list[tuple[str, str]], Obj]]]:
-        found: dict[str, list[tuple[list[tuple[str, str]], Obj]]] = defaultdict(list)
+    def _selectors(self) -> dict[str, Index[Obj]]:
+        found: dict[str, Index[Obj]] = defaultdict(Index)
         for service in self.all(SERVICE):
             selector = dig(service, "spec", "selector")
             if selector:
-                found[namespace_of(service)].append((list(selector.items()), service))
+                found[namespace_of(service)].add(selector, service)
         return found
 
 

@@ -18,6 +18,9 @@ from .scene import POD
 from .traffic import unknown_host
 from .view import View
 
+# Of many for one host the first are enough to say so.
+_MOST_OTHERS = 10
+
 
 def destination_rule(view: View, obj: Obj) -> Iterator[Judged]:
     """All that may be wrong with a DestinationRule."""
@@ -37,7 +40,10 @@ def destination_rule_refs(view: View, obj: Obj) -> Iterator[Judged]:
 def _clashing(view: View, obj: Obj) -> Iterator[Judged]:
     host = full(str(dig(obj, "spec", "host") or ""), namespace_of(obj))
     mine = {entry.get("name"): entry for entry in dig(obj, "spec", "subsets") or ()}
+    told = 0
     for other in view.rules.same(host):
+        if told == _MOST_OTHERS:
+            return
         if ref(other) == ref(obj) or not share(exported_to(obj), exported_to(other)):
             continue
         if namespace_of(other) != namespace_of(obj):
@@ -48,6 +54,7 @@ def _clashing(view: View, obj: Obj) -> Iterator[Judged]:
         both = bool(dig(obj, "spec", "trafficPolicy")) and bool(dig(other, "spec", "trafficPolicy"))
         if not clash and not both:
             continue
+        told += 1
         what = f"with other content for subset {some(clash)}" if clash else "and both have a trafficPolicy"
         yield Judged(
             "two-destination-rules",

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
-from ..snapshot import Obj, dig, namespace_of
+from ..selectors import Index
+from ..snapshot import Obj, dig, labels_of, namespace_of
 from .hosts import Hosts, Rules, full
 from .scene import AUTHORIZATION, HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Key, Scene
 
@@ -65,13 +66,17 @@ class View:
                     found[parent[1:3]].append(route)
         return found
 
+    def allowing(self, pod: Obj) -> list[Obj]:
+        """AuthorizationPolicies that ALLOW, not for waypoints, and are for this pod."""
+        spaces = [name for name in dict.fromkeys((namespace_of(pod), self.scene.root)) if name in self._allowing]
+        return [policy for name in spaces for policy in self._allowing[name].of(labels_of(pod))]
+
     @cached_property
-    def allowing(self) -> dict[str, list[Obj]]:
-        """AuthorizationPolicies that ALLOW and that are for workloads, not waypoints, by namespace."""
-        found: dict[str, list[Obj]] = defaultdict(list)
+    def _allowing(self) -> dict[str, Index[Obj]]:
+        found: dict[str, Index[Obj]] = defaultdict(Index)
         for policy in self.scene.all(AUTHORIZATION):
             if action(policy) == "ALLOW" and not targets(policy):
-                found[namespace_of(policy)].append(policy)
+                found[namespace_of(policy)].add(selector(policy), policy)
         return found
 
 
