@@ -24,13 +24,15 @@ description:
     A cluster without a mesh fails.
   - Policy and routing are judged as the mesh carries them out. An L7 policy without a waypoint is a hole or an outage,
     a waypoint that is missing fails open, one without pods fails closed, and sidecars go round it.
-  - istiod, ztunnel and Envoy are asked themselves through port-forwards, all at once, for what they were sent, what they
+  - istiod, ztunnel and Envoy are asked themselves through port-forwards, all at once, for what they were sent, what
+    they
     reject, their certificates and what they counted.
   - Without the right to list the whole cluster it works namespace by namespace, and says what it could not see.
   - Checks of your own are JMESPath queries. What is known and accepted stands in a baseline, with reason and expiry.
   - Writes reports on the controller (HTML, JSON, JUnit, Markdown), compares with the last run, and walks one path as an
     expert would with O(explain).
-  - Fails the task when what was found is as bad as O(fail_on) says. The result is the same then, and so are the reports.
+  - Fails the task when what was found is as bad as O(fail_on) says. The result is the same then, and so are the
+    reports.
   - Reads only. The checks are described in C(docs/checks.md) of the collection, all else in C(docs/verify.md).
 author:
   - the meshwright.istio authors (@meshwright)
@@ -50,9 +52,10 @@ options:
   checks:
     description:
       - The checks to run, by identifier (V(MW0017)), number (V(17)) or category (V(webhooks)); all of them by default.
-      - V(MW0000), which looks for a mesh at all, always runs along, and so do O(custom_checks), unless O(skip) names it.
+      - V(MW0000), which looks for a mesh at all, always runs along, and so do O(custom_checks), unless O(skip) names
+        it.
       - The categories are V(control plane), V(revisions), V(components), V(enrollment), V(certificates), V(webhooks),
-        V(gateways), V(policy), V(routing) and V(custom).
+        V(gateways), V(policy), V(routing), V(xDS), V(observability), V(multi-cluster) and V(custom).
     type: list
     elements: str
     default: []
@@ -180,7 +183,8 @@ options:
         required: true
       expires:
         description:
-          - The last day on which it is, as V(2027-03-31). From the next day on the finding counts, and a warning says so.
+          - The last day on which it is, as V(2027-03-31). From the next day on the finding counts, and a warning says
+            so.
         type: str
   explain:
     description:
@@ -229,7 +233,8 @@ options:
         required: true
       path:
         description:
-          - A file on the controller, relative to the playbook. Its folder is made; what is there is replaced as a whole.
+          - A file on the controller, relative to the playbook. Its folder is made; what is there is replaced as a
+            whole.
           - Where the controller's files vanish with the run, as an execution environment's do, leave it out. The report
             is in RV(reports) then.
         type: str
@@ -271,7 +276,8 @@ options:
     default: 60
 notes:
   - The task fails (C(failed), and with it the play, the AWX job and the exit code of C(ansible-playbook)) exactly when
-    O(fail_on) or O(fail_on_unknown) say so, when the cluster cannot be reached, or when an option is wrong. The last two
+    O(fail_on) or O(fail_on_unknown) say so, when the cluster cannot be reached, or when an option is wrong. The last
+    two
     have no RV(checks).
   - C(async) cannot be combined with O(reports) and O(compare_with).
 seealso:
@@ -431,7 +437,9 @@ findings_left_out:
   type: int
   sample: 0
 accepted:
-  description: Findings that the baseline accepts, as in RV(findings), with C(accepted) (C(reason) and C(expires)); at most 200.
+  description:
+    - Findings that the baseline accepts, as in RV(findings), with C(accepted) (C(reason) and C(expires)); at most
+      200.
   returned: when the cluster could be read
   type: list
   elements: dict
@@ -466,7 +474,9 @@ limits:
   elements: str
   sample: []
 cluster:
-  description: The cluster (C(server), C(context), its C(kubernetes) version), the C(time) of the snapshot, and this C(collection).
+  description:
+    - The cluster (C(server), C(context), its C(kubernetes) version), the C(time) of the snapshot, and this
+      C(collection).
   returned: when the cluster could be read
   type: dict
   sample:

@@ -20,14 +20,12 @@ from .snapshot import Obj, Snapshot, Undecided, name_of, ref
 
 try:
     import jmespath
-    from jmespath.exceptions import JMESPathError
 
     HAS_JMESPATH = True
     JMESPATH_IMPORT_ERROR = ""
 except ImportError:
     HAS_JMESPATH = False
     JMESPATH_IMPORT_ERROR = traceback.format_exc()
-    JMESPathError = ValueError
 
 CATEGORY = "custom"
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
@@ -62,7 +60,7 @@ def problem(expression: str) -> str:
     """Why a JMESPath expression cannot be used, empty when it can."""
     try:
         jmespath.compile(expression)
-    except JMESPathError as error:
+    except ValueError as error:
         return " ".join(str(error).split())
     return ""
 
@@ -92,7 +90,7 @@ def _function(custom: Custom) -> Callable[[Snapshot], Iterator[Finding]]:
 def _found(custom: Custom, lists: Obj) -> list[Any]:
     try:
         found = jmespath.search(custom.query, lists)
-    except (JMESPathError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise Undecided(f"the query failed: {' '.join(str(error).split())}") from error
     if not isinstance(found, list):
         found = [found]
@@ -109,7 +107,7 @@ def _message(custom: Custom, one: Any) -> str:
 def _value(expression: str, one: Any) -> Any:
     try:
         return jmespath.search(expression, one)
-    except (JMESPathError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         return f"<{' '.join(str(error).split())}>"
 
 
