@@ -50,7 +50,7 @@ def number(value: Any) -> int:
 
 def amount(value: Any) -> float:
     """The value as a quantity; 0 for what is none."""
-    if isinstance(value, (int, float)) and value == value and abs(value) < 1e15:
+    if isinstance(value, (int, float)) and abs(value) < 1e15:
         return float(value)
     return 0.0
 
@@ -72,7 +72,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):
-        return value if value == value and abs(value) < 1e15 else None
+        return value if abs(value) < 1e15 else None
     if depth >= _DEEPEST:
         return "..."
     if isinstance(value, Mapping):

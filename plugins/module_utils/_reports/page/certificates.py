@@ -107,12 +107,12 @@ def _certificate(each: Certificate, now: datetime | None, place: Callable[[float
         short = left < _ROOT_LEFT if each.is_root else left < whole * _LEAF_LEFT
         status = "failed" if left <= 0 else "warning" if short else "passed"
         told = f"ended {_span(-left)} ago" if left <= 0 else f"{_span(left)} left"
-    bar = None
+    line = None
     if place and end and now:
         x = place((begin - now).total_seconds()) if begin else place(0)
         width = max(0.6, place((end - now).total_seconds()) - x)
         tone = {"failed": "bad", "warning": "warn", "passed": "good"}[status]
-        bar = el(
+        line = el(
             "svg",
             [
                 el("line", x1=f"{place(s):.2f}%", x2=f"{place(s):.2f}%", y1="0", y2="100%", cls="grid")
@@ -127,7 +127,7 @@ def _certificate(each: Certificate, now: datetime | None, place: Callable[[float
     return el(
         "li",
         el("span", chip(kind, kind), el("b", each.what), el("small", each.where), cls="what"),
-        el("span", bar, cls="line"),
+        el("span", line, cls="line"),
         el("span", sign(status), told, el("small", when(each.not_after)), cls="left"),
         cls="life",
     )

@@ -31,7 +31,7 @@ _LIGHT = {
     "note-wash": "#e6f0fa",
     "good": "#0b7a66",
     "good-wash": "#ddf3ee",
-    "quiet": "#6b7480",
+    "quiet": "#5d6672",
     "quiet-wash": "#eceff2",
     "on": "#ffffff",
     "shade": "0 1px 2px rgb(20 30 45 / 6%), 0 4px 16px rgb(20 30 45 / 4%)",

@@ -27,7 +27,7 @@ overflow:hidden}
 .strip{width:100%;height:10px;border-radius:5px;background:var(--faint)}
 .strip .fill{stroke:var(--card);stroke-width:2}
 .counts{display:flex;flex-wrap:wrap;gap:.4rem 1.6rem}
-.counts li{display:flex;gap:.45rem;align-items:center}.counts .none{opacity:.55}
+.counts li{display:flex;gap:.45rem;align-items:center}.counts .none{color:var(--soft)}
 .columns .card h3{display:flex;gap:.5rem;align-items:center;margin-bottom:.5rem}
 .change{padding:.35rem 0;border-top:1px solid var(--line)}
 .filters{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin-bottom:.7rem}
@@ -110,7 +110,7 @@ tr:target{background:var(--note-wash)}
 .steps{display:grid;gap:0;margin-top:.8rem}
 .step{display:grid;grid-template-columns:auto minmax(0,1fr);gap:.8rem;padding:.7rem 1rem;position:relative;
 border-left:2px solid var(--line);margin-left:.6rem;overflow-wrap:anywhere}
-.step>.sign{margin-left:-1.75rem;box-shadow:0 0 0 4px var(--paper)}
+.step>.sign{margin-left:-1.6rem;box-shadow:0 0 0 4px var(--paper)}
 .step.here{background:var(--bad-wash);border-radius:0 11px 11px 0}
 .step .objects,.step .facts-seen,.step .remedy{margin-top:.45rem}
 #accepted h3{margin:1rem 0 .3rem}
