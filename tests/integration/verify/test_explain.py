@@ -32,13 +32,17 @@ class Spaces:
             account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "client", "namespace": space}}
             client = deployment(space, "client", spec={"serviceAccountName": "client"})
             objects += [account, deployment(space, "web"), client, service(space)]
-        ground.apply(*objects)
+        ground.kubectl.apply(*objects)
         self.settled()
 
     def settled(self) -> None:
         """Until captured pods are, and sidecars are connected."""
-        for space in (self.ambient, self.sidecar):
-            self.until(lambda space=space: self.ask(**self.way(space, space)).verdict == "works")
+        ways = [self.way(space, space) for space in (self.ambient, self.sidecar)]
+        self.ground.until(
+            lambda: all(self.ask(**way).verdict == "works" for way in ways),
+            "pods are captured and connected",
+            seconds=120,
+        )
 
     def until(self, what: Any) -> Any:
         return self.ground.until(what, "the explanation has changed")
@@ -49,8 +53,14 @@ class Spaces:
 
     def broken(self, step: str, **params: str) -> Step:
         """The step at which the answer breaks, once it does there."""
-        self.until(lambda: self.ask(**params).broken_at == step)
-        found = self.ask(**params)
+        seen: list[Explanation] = []
+
+        def there() -> bool:
+            seen.append(self.ask(**params))
+            return seen[-1].broken_at == step
+
+        self.until(there)
+        found = seen[-1]
         assert found.verdict == "broken"
         first = next(each for each in found.steps if each.id == step)
         assert first.remedy
@@ -110,14 +120,14 @@ def test_a_sidecar_that_was_not_injected(spaces: Spaces) -> None:
 
 def test_a_label_that_means_nothing(spaces: Spaces) -> None:
     space = spaces.ground.namespace("none", **{"istio-injection": "true"})
-    spaces.ground.apply(deployment(space))
+    spaces.ground.kubectl.apply(deployment(space))
     step = spaces.broken("label", pod=f"{space}/web")
     assert "istio-injection=true is neither enabled nor disabled" in step.text
 
 
 def test_a_revision_that_is_not_there(spaces: Spaces) -> None:
     space = spaces.ground.namespace("none", **{"istio.io/rev": "next"})
-    spaces.ground.apply(deployment(space))
+    spaces.ground.kubectl.apply(deployment(space))
     step = spaces.broken("injector", pod=f"{space}/web")
     assert step.evidence[0].startswith("revisions and tags there are: default")
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from ..policy.scene import AUTHORIZATION, GATEWAY, GATEWAY_CLASS, REQUEST_AUTHENTICATION, SERVICE, Waypoint
 from ..policy.view import action, selector, target_kind, targets
-from ..snapshot import Obj, labels_of, meta, name_of, namespace_of, ref
+from ..snapshot import Obj, annotations_of, labels_of, meta, name_of, namespace_of, ref
 from .decision import Decision, Who, decide
 from .model import Step
 from .sight import Sight, some
@@ -63,15 +63,16 @@ def admission_steps(
     yield Step(step, title, status, text, tuple(ref(one.policy) for one in found) + objects, facts, remedy)  # type: ignore[arg-type]
     if unread and status != "broken":
         yield Step(step, title, "unknown", unread, objects)
-    lost = [one for one in found if one.ignored]
+    lost = [one for one in found if one.ignored or (place == "ztunnel" and one.action == "CUSTOM")]
     if lost:
         yield Step(
             f"{step}-http",
             title,
             "warning",
-            f"ztunnel knows nothing of HTTP: {some(ref(one.policy) for one in lost)} is not enforced as it is written.",
+            f"ztunnel knows nothing of HTTP and asks nobody: {some(ref(one.policy) for one in lost)} is not enforced as "
+            "it is written.",
             tuple(ref(one.policy) for one in lost),
-            tuple(f"{ref(one.policy)}: fields of HTTP {', '.join(one.ignored)}" for one in lost),
+            tuple(f"{ref(one.policy)}: {some(one.ignored) or 'action CUSTOM'}" for one in lost),
             "Make a waypoint (meshwright.istio.waypoint), and name it or the Service in targetRefs.",
         )
 
@@ -142,7 +143,7 @@ def token_steps(sight: Sight, pod: Obj | None, service: Obj | None, waypoint: Wa
 def _of_spaces(sight: Sight, kind: str, namespace: str) -> list[Obj]:
     spaces = (namespace, sight.scene.root)
     return sorted(
-        (one for one in sight.scene.all(kind) if namespace_of(one) in spaces and not targets(one)),
+        (one for one in sight.scene.all(kind) if namespace_of(one) in spaces and not targets(one) and not _dry(one)),
         key=lambda one: (action(one) != "DENY", str(meta(one).get("creationTimestamp") or ""), name_of(one)),
     )
 
@@ -152,11 +153,16 @@ def _selects(policy: Obj, pod: Obj) -> bool:
     return all(labels.get(key) == value for key, value in selector(policy).items())
 
 
+def _dry(policy: Obj) -> bool:
+    """Whether a policy only logs what it would decide."""
+    return annotations_of(policy).get("istio.io/dry-run") == "true"
+
+
 def _targeting(sight: Sight, kind: str, service: Obj | None, waypoint: tuple[str, str]) -> list[Obj]:
     found = []
     for policy in sight.scene.all(kind):
         home = namespace_of(policy)
-        for given in targets(policy):
+        for given in () if _dry(policy) else targets(policy):
             target, name = target_kind(given), str(given.get("name"))
             if (
                 (target == GATEWAY and (home, name) == waypoint)

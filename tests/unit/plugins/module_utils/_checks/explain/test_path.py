@@ -178,12 +178,23 @@ class TestPolicies:
         found = world.ask(**way("side", "side"))
         assert "methods POST; paths /admin*" in step_of(found, "authorization").text
         world.add("authorization_policies", authorization("shop", "DENY", [rule]))
-        assert "knows nothing of HTTP" in world.ask(**way("shop", "shop")).summary
+        assert "ztunnel knows nothing of HTTP" in world.ask(**way("shop", "shop")).summary
 
     def test_an_allow_with_http_denies_all_at_ztunnel(self) -> None:
         rule = {**CLIENT, "to": [{"operation": {"methods": ["GET"]}}]}
         world = World().add("authorization_policies", authorization("shop", "ALLOW", [rule]))
         assert "none admits" in world.broken("authorization", **way("shop", "shop")).text
+
+    def test_a_dry_run_denies_nobody(self) -> None:
+        policy = authorization("shop", "DENY", [{}])
+        policy["metadata"]["annotations"] = {"istio.io/dry-run": "true"}
+        assert World().add("authorization_policies", policy).ask(**way("shop", "shop")).verdict == "works"
+
+    def test_ztunnel_asks_no_external_authorizer(self) -> None:
+        found = World().add("authorization_policies", authorization("shop", "CUSTOM", [{}])).ask(**way("shop", "shop"))
+        assert (found.verdict, "action CUSTOM" in str(found.steps)) == ("doubtful", True)
+        found = World().add("authorization_policies", authorization("side", "CUSTOM", [{}])).ask(**way("side", "side"))
+        assert "external authorizer" in step_of(found, "authorization").text
 
     def test_plain_text_has_no_identity(self) -> None:
         world = World().add(
