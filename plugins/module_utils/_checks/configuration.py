@@ -22,6 +22,7 @@ from .policy.ports import is_declared
 from .policy.scene import Scene
 from .policy.schema import VALIDATED, refused
 from .policy.view import View, action, selector, targets
+from .skew import workload_of
 from .snapshot import Obj, Snapshot, Undecided, dig, labels_of, namespace_of, ref
 
 _SELECTORS = seen.sources_of(
@@ -60,9 +61,10 @@ def selectors(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 f"{both(same.objects)} are for the same: {what}. A workload takes only one of them, the oldest.",
-                (*map(ref, same.objects), *([ref(same.pod)] if same.pod is not None else [])),
+                tuple(map(ref, same.objects)),
                 (),
                 "Put them into one, or let their selectors tell the workloads apart.",
+                (ref(same.pod),) if same.pod is not None else (),
             )
     yield from seen.found(snapshot, ("selects-nothing",), _SELECTORS)
 
@@ -82,9 +84,10 @@ def _outside(view: View) -> Iterator[Finding]:
                     "warning",
                     f"{ref(policy)} is for {counted(len(pods), 'pod')} without a proxy and not captured: nobody "
                     f"carries it out{', so they take all requests' if hole else ''}.",
-                    (ref(policy), *map(ref, pods[:3])),
+                    (ref(policy),),
                     (f"selects {shown(selector(policy))}",),
                     "Enroll their namespace (meshwright.istio.mesh_enrollment), or restart pods that started before.",
+                    tuple(sorted({workload_of(pod) for pod in pods})),
                 )
 
 

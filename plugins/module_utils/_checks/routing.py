@@ -160,9 +160,10 @@ def _unreachable(view: View) -> Iterator[Finding]:
                 "warning",
                 f"{ref(gateway)} listens on port {some([str(number) for number in missing])}, which no Service before "
                 "its pods has: nobody reaches it from there.",
-                (ref(gateway), *sorted(services)),
+                (ref(gateway),),
                 tuple(f"{name} has {some(_ports(service))}" for name, service in sorted(services.items())),
                 "Add the port to the Service, or let the server listen on one that it has.",
+                tuple(sorted(services)),
             )
 
 
@@ -200,9 +201,10 @@ def _not_accepted(view: View, named: set[str]) -> Iterator[Finding]:
                             "error",
                             f"{ref(route)} is not carried out at {at}: istiod says {condition['type']} False, "
                             f"{condition.get('reason') or 'no reason'}.",
-                            (ref(route), at),
+                            (ref(route),),
                             (str(condition.get("message") or "no message"),),
                             "Correct what the message names.",
+                            (at,),
                         )
 
 

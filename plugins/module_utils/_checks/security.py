@@ -87,9 +87,10 @@ def _at_waypoints(view: View) -> Iterator[Finding]:
                     "warning" if kind == kinds.TELEMETRY else "error",
                     f"{ref(policy)} selects the pods of the waypoint {some(waypoints)}, but a waypoint takes no policy "
                     "by selector: nobody carries it out.",
-                    (ref(policy), *waypoints),
+                    (ref(policy),),
                     (),
                     "Name the Gateway, or the Service before which it stands, in targetRefs.",
+                    tuple(waypoints),
                 )
 
 

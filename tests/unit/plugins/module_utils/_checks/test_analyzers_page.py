@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.registry import BY_ID
 
 from tests.conftest import ROOT
+from tests.integration.verify.analyzers import COVERED, ELSEWHERE
 
 PAGE = (ROOT / "docs" / "analyzers.md").read_text(encoding="utf-8")
 ROWS = [
@@ -39,6 +40,13 @@ def test_a_code_is_covered_or_it_says_why_not(row: tuple[str, ...]) -> None:
     assert severity in ("error", "warning", "info")
     assert bool(ids(here)) != here.startswith("not: ")
     assert ids(here) <= set(BY_ID)
+
+
+def test_the_page_says_what_is_tried_on_a_cluster() -> None:
+    page = {row[0]: ids(row[3]) for row in ROWS if ids(row[3])}
+    assert set(page) == {*COVERED, *ELSEWHERE}
+    for code, checks in COVERED.items():
+        assert set(checks) <= page[code], code
 
 
 def test_every_check_is_in_one_of_the_tables() -> None:
