@@ -32,6 +32,7 @@ class _Cause(NamedTuple):
     why: str
     objects: tuple[str, ...]
     remedy: str
+    cut: bool = False
 
 
 def captured(snapshot: Snapshot) -> Iterator[Finding]:
@@ -50,8 +51,7 @@ def captured(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             "error",
             f"{counted(len(left), 'pod')} {within(left)}labelled for ambient mode {'is' if one else 'are'} not "
-            f"captured, for {cause.why}: {'it talks' if one else 'they talk'} in plain text past the mesh, and no "
-            f"policy of ztunnel protects {'it' if one else 'them'}.",
+            f"captured, since {cause.why}: {_effect(cause, one=one)}",
             tuple(sorted({workload_of(pod) for pod in left})),
             tuple(_told(pod) for pod in left[:5]),
             cause.remedy,
@@ -69,6 +69,16 @@ def _could_be(snapshot: Snapshot, pod: Obj) -> bool:
         and not gateway_of(pod)
         and labels_of(pod).get("app") != "ztunnel"
         and age_of(snapshot, pod) >= _GRACE
+    )
+
+
+def _effect(cause: _Cause, *, one: bool) -> str:
+    if cause.cut:
+        # its rules are in place, and nobody is behind them
+        return f"{'its' if one else 'their'} traffic is redirected to where nobody takes it, and fails."
+    return (
+        f"{'it talks' if one else 'they talk'} in plain text past the mesh, and no policy of ztunnel protects "
+        f"{'it' if one else 'them'}."
     )
 
 
@@ -132,9 +142,10 @@ class _Why:
                 f"ztunnel on node {node} has not taken over what istio-cni hands it",
                 (f"Node {node}", *(ref(agent) for agent in self.ztunnels)),
                 "See why ztunnel of that node is not ready (MW0010), and its log.",
+                cut=True,
             )
         return _Cause(
-            "istio-cni is ready on their nodes and yet has not annotated them",
+            "istio-cni has done nothing about it, though it is ready on the node",
             tuple(ref(agent) for agent in self.agents),
             "See istio-cni's log of that node for the pod's name (kubectl -n istio-system logs ds/istio-cni-node), and "
             "whether its enablementSelectors and excludeNamespaces are the default ones; restarting the pod tries "

@@ -21,7 +21,6 @@ from .snapshot import Obj, Snapshot, Undecided, annotations_of, dig, labels_of, 
 
 _CATEGORY = "enrollment"
 _PLAIN = "outside the mesh: in plain text, which STRICT refuses, and without policy of its own"
-_RESTART = "kubectl -n NAMESPACE rollout restart deployment NAME"
 _OVER = ("Succeeded", "Failed")
 
 
@@ -52,13 +51,23 @@ def not_injected(snapshot: Snapshot) -> Iterator[Finding]:
         one = len(pods) == 1
         yield Finding(
             cause.severity,
-            f"{counted(len(pods), 'pod')} {within(pods)}{'has' if one else 'have'} no sidecar, for {cause.why}"
+            f"{counted(len(pods), 'pod')} {within(pods)}{'has' if one else 'have'} no sidecar, since "
+            f"{cause.why.replace('{they}', 'it' if one else 'they')}"
             + (f"; {'it is' if one else 'they are'} {_PLAIN}." if cause.severity != "info" else "."),
             tuple(sorted({workload_of(pod) for pod in pods})),
             tuple(ref(pod) for pod in pods[:5]),
-            cause.remedy,
+            cause.remedy.replace("{restart}", _restart(pods)),
             cause.objects,
         )
+
+
+def _restart(pods: list[Obj]) -> str:
+    """The command that makes them anew, with the names that are the same for all."""
+    kind, _space, place = workload_of(pods[0]).partition(" ")
+    namespace, _slash, name = place.partition("/")
+    one = len({workload_of(pod) for pod in pods}) == 1 and kind in ("Deployment", "StatefulSet", "DaemonSet")
+    where = namespace if len({namespace_of(pod) for pod in pods}) == 1 else "NAMESPACE"
+    return f"kubectl -n {where} rollout restart {kind.lower() if one else 'deployment'} {name if one else 'NAME'}"
 
 
 def _asks(labels: Mapping[str, str]) -> bool:
@@ -89,7 +98,7 @@ class _Why:
         if says == "false":
             return _Cause(
                 "info",
-                f"{naming.INJECT}=false says that {'they are' if by_namespace else 'it is'} to have none",
+                f"{naming.INJECT}=false asks for that",
                 (),
                 "Nothing, if that is meant; else take it off the pod template, and restart.",
             )
@@ -181,7 +190,7 @@ class _Why:
                         "error",
                         f"its injector has failurePolicy Ignore and nobody answers for it ({nobody})",
                         (hook.ref,),
-                        f"Let istiod run again, then restart what started without: {_RESTART}",
+                        "Let istiod run again, then restart what started without: {restart}",
                     )
         owner = next((str(one.get("kind")) for one in meta(pod).get("ownerReferences") or ()), "")
         remedy = (
@@ -189,18 +198,20 @@ class _Why:
             if owner == "Job"
             else "Delete it and make it anew by hand: nobody else would."
             if not owner
-            else f"{_RESTART}; meshwright.istio.mesh_enrollment does so in batches."
+            else "{restart}; meshwright.istio.mesh_enrollment does so in batches."
         )
         named = ", ".join(sorted(injecting))
         born = min((made_at(hook.configuration) for hook in hooks), default=0.0)
         if born and made_at(pod) and made_at(pod) < born:
-            return _Cause("error", f"the injector of revision {named} was not there yet when they started", (), remedy)
+            return _Cause(
+                "error", f"the injector of revision {named} was not there yet when {{they}} started", (), remedy
+            )
         loose = any(hook.body.get("failurePolicy") == "Ignore" for hook in hooks)
         return _Cause(
             "error",
-            f"they started before their namespace was labelled for revision {named}"
+            f"{{they}} started before the namespace was labelled for revision {named}"
             + (", or while nobody answered for its injector (failurePolicy Ignore)" if loose else "")
-            + ", or the injector's own neverInjectSelector or policy leaves them out",
+            + ", unless the injector's own neverInjectSelector or policy says so",
             tuple(sorted({f"Namespace {namespace_of(pod)}"})),
             f"{remedy} If they come back without, look into ConfigMap istio-sidecar-injector and istiod's log.",
         )

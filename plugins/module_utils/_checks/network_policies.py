@@ -134,38 +134,38 @@ def _plugin(snapshot: Snapshot) -> str:
 
 
 def _in(name: str, nothing: bool, pods: list[Obj]) -> Finding:
-    who = _who(pods)
+    them = "it" if len(pods) == 1 else "them"
+    title = (
+        f"{name} lets nothing in to {_who(pods)}: no traffic of the mesh reaches {them}."
+        if nothing
+        else f"{name} lets ports in to {_who(pods)}, but not {_HBONE}: all traffic of an ambient mesh comes by that "
+        f"port, so nobody in the mesh reaches {them}."
+    )
     return Finding(
         "warning" if nothing else "error",
-        f"{name} lets "
-        + (
-            f"nothing in to {who}: no traffic of the mesh reaches them."
-            if nothing
-            else f"ports in to {who}, but not {_HBONE}: "
-        )
-        + ("" if nothing else "all traffic of an ambient mesh comes by that port, so nobody in the mesh reaches them."),
+        title,
         (name,),
-        (f"no ingress rule of a NetworkPolicy for them has port {_HBONE} or all ports",),
+        (f"no ingress rule of a NetworkPolicy for {them} has port {_HBONE} or all ports",),
         f"Add port {_HBONE} (TCP) to its ingress rules; say who may come in by AuthorizationPolicy."
-        + (" Leave it if they are to be reached by nobody." if nothing else ""),
+        + (f" Leave it if nobody is to reach {them}." if nothing else ""),
         _workloads(pods),
     )
 
 
 def _out(name: str, nothing: bool, pods: list[Obj]) -> Finding:
-    who = _who(pods)
+    who, they = _who(pods), "it reaches" if len(pods) == 1 else "they reach"
+    title = (
+        f"{name} lets {who} reach nothing but DNS: {they} nobody in the mesh."
+        if nothing
+        else f"{name} lets {who} reach some ports, but not {_HBONE}, by which all traffic to pods of an ambient mesh "
+        f"goes: {they} nobody in the mesh."
+    )
     return Finding(
         "warning" if nothing else "error",
-        f"{name} lets {who} "
-        + (
-            "reach nothing but DNS: they reach nobody in the mesh."
-            if nothing
-            else f"reach some ports, but not {_HBONE}, by which all traffic to pods of an ambient mesh goes: they "
-            "reach nobody in the mesh."
-        ),
+        title,
         (name,),
-        (f"no egress rule of a NetworkPolicy for them has port {_HBONE} or all ports",),
-        f"Add port {_HBONE} (TCP) to its egress rules." + (" Leave it if they are to reach nobody." if nothing else ""),
+        (f"no egress rule of a NetworkPolicy for these pods has port {_HBONE} or all ports",),
+        f"Add port {_HBONE} (TCP) to its egress rules." + (" Leave it if that is meant." if nothing else ""),
         _workloads(pods),
     )
 

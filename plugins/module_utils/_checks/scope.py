@@ -77,8 +77,11 @@ def _undiscovered(
     if own:
         yield told(
             own,
-            f"namespace {' and '.join(own)}, its own or the root one: it sees nothing of what is there, and policy for "
-            "the whole mesh does not count.",
+            " and ".join(
+                f"namespace {name}, {'its own' if name == plane.namespace else 'the root one'}" for name in own
+            )
+            + ": it sees nothing of what is there"
+            + (", and policy for the whole mesh does not count." if root in own else "."),
         )
     captured: list[str] = []
     if plane.ambient and plane.revision in _of_ambient(snapshot, planes):

@@ -181,7 +181,7 @@ CASES = [
         before=in_mode("ambient"),
         make=_on_a_virtual_node,
         mend=_off_it,
-        expect="is not captured, for node {space} has no ready istio-cni: it talks in plain text",
+        expect="is not captured, since node {space} has no ready istio-cni: it talks in plain text",
     ),
     Case(
         "MW0026",
@@ -245,7 +245,7 @@ CASES = [
         before=in_mode("none"),
         make=label("namespace", "istio-injection=enabled"),
         mend=restarted,
-        expect="1 pod of namespace {space} has no sidecar, for they started before their namespace was labelled",
+        expect="1 pod of namespace {space} has no sidecar, since it started before the namespace was labelled",
     ),
     Case(
         "MW0042",
@@ -253,7 +253,7 @@ CASES = [
         before=in_mode("sidecar"),
         make=lambda ground: ground.apply(deployment(ground.space, labels={INJECT: "false"})),
         mend=lambda ground: ground.apply(deployment(ground.space)),
-        expect="1 pod of namespace {space} has no sidecar, for sidecar.istio.io/inject=false says",
+        expect="1 pod of namespace {space} has no sidecar, since sidecar.istio.io/inject=false asks for that",
         severity="info",
     ),
 ]

@@ -27,10 +27,10 @@ def test_healthy_passes(check: str) -> None:
     [
         (space(), pod(), "", ""),
         (space(injection="enabled"), pod(notes=STATUS), "", ""),
-        (space(injection="enabled"), pod(), "error", "started before their namespace was labelled"),
+        (space(injection="enabled"), pod(), "error", "started before the namespace was labelled"),
         (space(rev="default"), pod(), "error", "for revision default"),
-        (space(injection="enabled"), pod(labels={INJECT: "false"}), "info", f"{INJECT}=false says"),
-        (space(injection="enabled"), pod(notes={INJECT: "false"}), "info", f"{INJECT}=false says"),
+        (space(injection="enabled"), pod(labels={INJECT: "false"}), "info", f"{INJECT}=false asks for that"),
+        (space(injection="enabled"), pod(notes={INJECT: "false"}), "info", f"{INJECT}=false asks for that"),
         (space(injection="enabled"), pod(host=True), "info", "host's network"),
         (space(injection="enabled"), pod(phase="Succeeded"), "", ""),
         (space(injection="enabled"), behind(), "", ""),

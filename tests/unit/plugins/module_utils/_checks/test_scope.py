@@ -38,7 +38,7 @@ class TestDiscovery:
             (ALL, []),
             ([{}], []),
             (but("default", "kube-system"), []),
-            (but("istio-system"), ["its own or the root one", "of ztunnel"]),
+            (but("istio-system"), ["its own", "of ztunnel"]),
             (but("shop"), ["namespace shop in ambient mode"]),
             (but("bank"), ["namespace bank whose pods it injects"]),
             ([{"matchLabels": {"mesh": "yes"}}], ["its own", "of ztunnel", "in ambient mode", "whose pods it injects"]),
