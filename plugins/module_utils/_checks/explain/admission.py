@@ -69,8 +69,8 @@ def admission_steps(
             f"{step}-http",
             title,
             "warning",
-            f"ztunnel knows nothing of HTTP and asks nobody: {some(ref(one.policy) for one in lost)} is not enforced as "
-            "it is written.",
+            f"ztunnel knows nothing of HTTP and asks nobody: {some(ref(one.policy) for one in lost)} is not enforced "
+            "as it is written.",
             tuple(ref(one.policy) for one in lost),
             tuple(f"{ref(one.policy)}: {some(one.ignored) or 'action CUSTOM'}" for one in lost),
             "Make a waypoint (meshwright.istio.waypoint), and name it or the Service in targetRefs.",

@@ -8,13 +8,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..policy.scene import GATEWAY, INGRESS, ISTIO_GATEWAY
+from ..policy.scene import GATEWAY, INGRESS, ISTIO_GATEWAY, ROUTES, VIRTUAL_SERVICE
+from ..policy.traffic import gateway_name
+from ..policy.view import MESH, parents
 from ..snapshot import Obj, dig, name_of, namespace_of, ref
 from . import gateway_istio
-from .gateway import gateway_steps, routes_of
+from .gateway import gateway_steps
 from .gateway_backends import backend_services
 from .model import Place, Step
 from .sight import Sight, some
@@ -25,18 +28,23 @@ _TITLE = "Ways in from outside"
 def gateways_before(sight: Sight, service: Obj) -> list[tuple[Obj, list[Obj]]]:
     """The gateways that lead to a Service, each with the routes that do."""
     key = (namespace_of(service), name_of(service))
-    found: list[tuple[Obj, list[Obj]]] = []
-    for gateway in sight.scene.all(GATEWAY):
-        if sight.scene.is_waypoint(gateway):
-            continue
-        routes = [one for one in routes_of(sight, gateway) if key in backend_services([one])]
-        if routes:
-            found.append((gateway, routes))
-    for gateway in sight.scene.all(ISTIO_GATEWAY):
-        routes = [one for one in gateway_istio.routes_of(sight, gateway) if key in gateway_istio.backends_of([one])]
-        if routes:
-            found.append((gateway, routes))
-    return found
+    found: dict[tuple[str, str, str], list[Obj]] = defaultdict(list)
+    for kind in ROUTES:
+        for route in sight.scene.all(kind):
+            if key in backend_services([route]):
+                for parent in dict.fromkeys(one[:3] for one in parents(route)):
+                    found[parent].append(route)
+    for route in sight.scene.all(VIRTUAL_SERVICE):
+        named = [str(name) for name in dig(route, "spec", "gateways") or () if name != MESH]
+        if named and key in gateway_istio.backends_of([route]):
+            for name in named:
+                found[(ISTIO_GATEWAY, *gateway_name(name, namespace_of(route)))].append(route)
+    ways = []
+    for (kind, namespace, name), routes in found.items():
+        gateway = sight.scene.get(kind, namespace, name) if kind in (GATEWAY, ISTIO_GATEWAY) else None
+        if gateway is not None and not (kind == GATEWAY and sight.scene.is_waypoint(gateway)):
+            ways.append((gateway, routes))
+    return ways
 
 
 def exposure_steps(sight: Sight, service: Obj) -> Iterator[Step]:
