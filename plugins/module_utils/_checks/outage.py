@@ -42,7 +42,7 @@ def outage(snapshot: Snapshot) -> Iterator[Finding]:
                 cut.append(inside.pod_ref(pod))
         when = f" since {_available(plane)['lastTransitionTime']}" if since is not None else ""
         yield Finding(
-            "error" if cut else "warning",
+            "error",
             f"No istiod of revision {plane.revision} is ready{when}: running pods go on, but "
             + (
                 f"{counted(len(cut), 'pod')} started without it and {'has' if len(cut) == 1 else 'have'} no "

@@ -43,7 +43,7 @@ def test_a_recorded_outage() -> None:
 def test_nothing_started_yet() -> None:
     lists = {"istiods": [istiod(ready=0, **DOWN)], "component_pods": [], "pods": [captured()], "ztunnel_dumps": []}
     (finding,) = run("MW0050", lists, NOW).findings
-    assert finding.severity == "warning"
+    assert (finding.severity, finding.related) == ("error", ())
     assert "is ready since 2026-11-22T09:30:00Z: running pods go on, but a pod that starts now gets" in finding.title
 
 
@@ -65,7 +65,7 @@ def test_ambient_pods_are_served_by_another_revision_that_is_ready() -> None:
     late = captured("web-2", made="2026-11-22T09:45:00Z")
     lists = {"istiods": [istiod(ready=0, **DOWN), other], "component_pods": [], "pods": [late]}
     (finding,) = run("MW0050", lists, NOW).findings
-    assert (finding.severity, finding.related) == ("warning", ())
+    assert (finding.severity, finding.related) == ("error", ())
 
 
 def test_what_ztunnel_knows_was_there_before() -> None:
@@ -75,6 +75,6 @@ def test_what_ztunnel_knows_was_there_before() -> None:
         "pods": [captured()],
         "ztunnel_dumps": [ztunnel("shop/web-1")],
     }
-    assert [finding.severity for finding in run("MW0050", lists, NOW).findings] == ["warning"]
+    assert [finding.related for finding in run("MW0050", lists, NOW).findings] == [()]
     lists["ztunnel_dumps"] = [{**ztunnel(), "on_demand": True}]
-    assert [finding.severity for finding in run("MW0050", lists, NOW).findings] == ["warning"]
+    assert [finding.related for finding in run("MW0050", lists, NOW).findings] == [()]
