@@ -152,6 +152,15 @@ def test_a_tile_shows_and_filters_its_namespace(show: Open) -> None:
     assert page.run(f"{tile}.getAttribute('aria-pressed')") == "true"
 
 
+def test_a_tile_without_findings_hides_none(show: Open) -> None:
+    page = show(samples.broken())
+    page.run(
+        "Array.from(document.querySelectorAll('.tile')).find((each) => each.textContent.includes('catalog')).click()"
+    )
+    assert page.run("document.querySelector('#detail h4').textContent") == "catalog"
+    assert page.run(MATCHING) == 8
+
+
 def test_a_control_plane_shows_who_is_bound_to_it(show: Open) -> None:
     page = show(samples.broken())
     page.run("document.querySelector('button.node[data-revision=\"1-30-3\"]').click()")

@@ -116,6 +116,11 @@ _BIND = """
     const tile = event.target.closest(".tile");
     if (!tile) return;
     const space = byTile.get(tile);
+    if (!(space.errors + space.warnings + space.infos)) {
+      chosen = space;
+      tell(space);
+      return;
+    }
     set({ ns: state.ns === space.name ? "" : space.name });
     if (state.ns && list) one("findings").scrollIntoView();
   });

@@ -143,9 +143,10 @@ body{font-size:14.5px}.bar>div,main,footer{padding-left:1rem;padding-right:1rem}
 @page{margin:14mm}
 @media print{
 html{scroll-behavior:auto}body{font-size:10.5pt;background:#fff}
-.bar,.filters,.copy,.skip,.plain,.more,.shown,.tools .toggles,#detail,.theme{display:none!important}
+.bar,.filters,.copy,.skip,.plain,.more,.tools .toggles,#detail,.theme{display:none!important}
 main{display:block;max-width:none;padding:0}main>*{margin-bottom:1.6rem}
 details::details-content{content-visibility:visible;block-size:auto}
+.finding{content-visibility:visible}
 .card,.finding,.hero,.node{box-shadow:none;break-inside:avoid}
 h2,h3{break-after:avoid}tr{break-inside:avoid}.scroll{overflow:visible}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}

@@ -50,6 +50,8 @@ padding:.7rem;color:var(--accent)}
 #list{display:grid;gap:.5rem}
 #list>h3{margin:.9rem 0 .1rem;display:flex;gap:.5rem;align-items:baseline}
 .finding{background:var(--card);border:1px solid var(--line);border-radius:11px;min-width:0}
+.finding{content-visibility:auto;contain-intrinsic-size:auto 3.2rem}
+.finding>summary:focus-visible{outline-offset:-3px}
 .finding[open]{box-shadow:var(--shade)}
 .finding>summary{display:grid;grid-template-columns:auto minmax(0,1fr) auto;gap:.75rem;align-items:start;
 padding:.75rem 1rem;list-style:none;border-radius:11px}

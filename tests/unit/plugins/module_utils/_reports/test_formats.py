@@ -26,7 +26,7 @@ EVERY = {
     "nothing": ({}, {}),
     "healthy": (samples.healthy(), {}),
     "broken": (samples.broken(), {"waves": samples.WAVES}),
-    "large": (samples.large(), {}),
+    "large": (samples.large(200, 200), {}),
     "hostile": (samples.hostile(), {"waves": samples.WAVES}),
 }
 
