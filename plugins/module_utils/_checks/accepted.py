@@ -70,8 +70,8 @@ def _by_waypoint(snapshot: Snapshot, policy: Obj) -> Iterator[Finding]:
             policy,
             state,
             "error",
-            f"is enforced by nobody, for {why}: "
-            + ("what it is to refuse passes." if hole else "it neither admits nor refuses anybody."),
+            f"is enforced by nobody, since {why}: "
+            + ("what it is to refuse passes." if hole else "those whom it does not name pass too."),
             "Label the Service or its namespace istio.io/use-waypoint with a waypoint that is there, or correct "
             "targetRefs.",
         )

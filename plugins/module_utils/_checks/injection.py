@@ -52,13 +52,17 @@ def not_injected(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             cause.severity,
             f"{counted(len(pods), 'pod')} {within(pods)}{'has' if one else 'have'} no sidecar, since "
-            f"{cause.why.replace('{they}', 'it' if one else 'they')}"
+            f"{_numbered(cause.why, one=one)}"
             + (f"; {'it is' if one else 'they are'} {_PLAIN}." if cause.severity != "info" else "."),
             tuple(sorted({workload_of(pod) for pod in pods})),
             tuple(ref(pod) for pod in pods[:5]),
             cause.remedy.replace("{restart}", _restart(pods)),
             cause.objects,
         )
+
+
+def _numbered(text: str, *, one: bool) -> str:
+    return text.replace("{they}", "it" if one else "they").replace("{them}", "it" if one else "them")
 
 
 def _restart(pods: list[Obj]) -> str:
@@ -211,7 +215,7 @@ class _Why:
             "error",
             f"{{they}} started before the namespace was labelled for revision {named}"
             + (", or while nobody answered for its injector (failurePolicy Ignore)" if loose else "")
-            + ", unless the injector's own neverInjectSelector or policy says so",
+            + ", unless neverInjectSelector or the policy of the injector leaves {them} out",
             tuple(sorted({f"Namespace {namespace_of(pod)}"})),
             f"{remedy} If they come back without, look into ConfigMap istio-sidecar-injector and istiod's log.",
         )

@@ -88,11 +88,11 @@ def running(pod: Obj) -> bool:
 
 
 def has_sidecar(pod: Obj) -> bool:
-    """Whether a pod has a proxy: an injected one, or one that it was made with."""
+    """Whether a pod has a proxy: an injected one, or one that it was made with; `auto` is what injection replaces."""
     if naming.STATUS in annotations_of(pod):
         return True
     containers = (*(dig(pod, "spec", "containers") or ()), *(dig(pod, "spec", "initContainers") or ()))
-    return any(container.get("name") == "istio-proxy" for container in containers)
+    return any(item.get("name") == "istio-proxy" and item.get("image") != "auto" for item in containers)
 
 
 def gateway_of(pod: Obj) -> str:

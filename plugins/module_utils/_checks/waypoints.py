@@ -81,8 +81,9 @@ def _conditions(scene: Scene, gateway: Obj) -> Iterator[Finding]:
                     f"{name} is {state.get('status', 'not there')}, reason {state.get('reason', 'none')}",
                     f"class {dig(gateway, 'spec', 'gatewayClassName')}",
                 ),
-                f"kubectl -n {namespace_of(gateway)} describe gateway.gateway.networking.k8s.io {name_of(gateway)}; an "
-                "istiod that nobody hears of it has its revision label wrong, or leaves the namespace out.",
+                f"kubectl -n {namespace_of(gateway)} describe gateway.gateway.networking.k8s.io {name_of(gateway)}; "
+                "where no istiod has taken it, see its label istio.io/rev (MW0021), and whether istiod sees the "
+                "namespace (MW0015).",
             )
             return
     behind = [

@@ -36,6 +36,8 @@ def test_healthy_passes(check: str) -> None:
         (space(injection="enabled"), behind(), "", ""),
         # one that was made with a proxy of its own
         (space(injection="enabled"), pod(containers=[{"name": "istio-proxy", "image": "p"}]), "", ""),
+        # a gateway whose proxy the injector was to fill in
+        (space(injection="enabled"), pod(containers=[{"name": "istio-proxy", "image": "auto"}]), "error", ""),
         (space(injection="enabled"), pod(notes={"ambient.istio.io/redirection": "enabled"}), "", ""),
         (space(injection="disabled"), pod(), "", ""),
         (space(injection="disabled"), pod(labels={INJECT: "true"}), "warning", "beats"),
