@@ -12,15 +12,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..policy.scene import GATEWAY, INGRESS, ISTIO_GATEWAY, ROUTES, VIRTUAL_SERVICE
+from .. import selectors
+from ..policy.scene import GATEWAY, GATEWAY_NAME, INGRESS, ISTIO_GATEWAY, ROUTES, VIRTUAL_SERVICE
 from ..policy.traffic import gateway_name
 from ..policy.view import MESH, parents
-from ..snapshot import Obj, dig, name_of, namespace_of, ref
+from ..snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
 from . import gateway_istio
+from .client import Client
 from .gateway import gateway_steps
 from .gateway_backends import backend_services
 from .model import Place, Step
-from .sight import Sight, some
+from .sight import Sight, account_of, some
 
 _TITLE = "Ways in from outside"
 
@@ -45,6 +47,21 @@ def gateways_before(sight: Sight, service: Obj) -> list[tuple[Obj, list[Obj]]]:
         if gateway is not None and not (kind == GATEWAY and sight.scene.is_waypoint(gateway)):
             ways.append((gateway, routes))
     return ways
+
+
+def client_of_gateway(sight: Sight, gateway: Obj) -> Client:
+    """A gateway as a client of what it leads to."""
+    if str(gateway.get("apiVersion", "")).startswith("networking.istio.io"):
+        chosen, spaces = dict(dig(gateway, "spec", "selector") or {}), list(sight.scene.pods)
+    else:
+        chosen, spaces = {GATEWAY_NAME: name_of(gateway)}, [namespace_of(gateway)]
+    pods = [
+        one for space in spaces for one in sight.scene.pods.get(space, ()) if selectors.selects(chosen, labels_of(one))
+    ]
+    if not pods:
+        return Client(ref(gateway), "gateway", namespace_of(gateway))
+    pod = sight.full(pods[0])
+    return Client(ref(gateway), "gateway", namespace_of(pod), account_of(pod), pod)
 
 
 def exposure_steps(sight: Sight, service: Obj) -> Iterator[Step]:

@@ -138,7 +138,7 @@ def services_behind(sight: Sight, services: Sequence[tuple[str, str]]) -> Iterat
                 "backends",
                 _BACKENDS,
                 "broken",
-                f"{ref(service)} has no ready endpoint ({found[1]} are not ready): its requests get 503.",
+                f"{ref(service)} has no ready endpoint: its requests get 503.",
                 (ref(service),),
                 (),
                 f"explain: to {namespace}/{name}",

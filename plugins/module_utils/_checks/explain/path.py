@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..policy.scene import Waypoint
 from ..skew import workload_of
@@ -16,7 +17,7 @@ from ..snapshot import Obj, namespace_of, ref
 from .admission import admission_steps, for_pod, for_waypoint, token_steps
 from .client import OUTSIDE, Client, client_of
 from .decision import Who
-from .exposure import exposure_steps, gateways_before
+from .exposure import client_of_gateway, exposure_steps, gateways_before
 from .model import Place, Step
 from .mtls import mtls_steps, with_identity
 from .network import network_steps
@@ -25,6 +26,9 @@ from .pod import pod_in_short
 from .routing import routing_steps
 from .server import Server, server_steps
 from .sight import Sight, Workload, guarded
+
+# What may stop one client and not another.
+_BETWEEN = ("network", "mtls", "authorization", "authorization-waypoint")
 
 
 def path_steps(sight: Sight, source: Place | None, target: Place) -> list[Step]:
@@ -44,6 +48,7 @@ def path_steps(sight: Sight, source: Place | None, target: Place) -> list[Step]:
     exposed = source is None and bool(gateways_before(sight, service))
     steps += way(sight, client, server, exposed=exposed)
     if source is None:
+        steps += guarded("exposed", "Ways in from outside", lambda: _from_gateways(sight, server))
         steps += guarded("exposed", "Ways in from outside", lambda: exposure_steps(sight, service))
     return steps
 
@@ -63,6 +68,15 @@ def way(sight: Sight, client: Client, server: Server, *, exposed: bool = False) 
     steps += guarded("authorization", "Authorization", lambda: _admission(sight, client, server, passage, exposed))
     steps += guarded("route", "The route chosen", lambda: routing_steps(sight, client, server, passage))
     return steps
+
+
+def _from_gateways(sight: Sight, server: Server) -> Iterator[Step]:
+    """What keeps the gateways that lead to a Service from reaching it."""
+    for gateway, _routes in gateways_before(sight, server.service or {}):
+        client = client_of_gateway(sight, gateway)
+        for step in way(sight, client, server):
+            if step.status == "broken" and step.id in _BETWEEN:
+                yield replace(step, id=f"gateway.{step.id}", title=f"{ref(gateway)} to the Service: {step.title}")
 
 
 def _server(sight: Sight, server: Server) -> list[Step]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .. import selectors
 from ..model import counted
 from ..snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
 from .model import Place, Step
-from .sight import Sight, is_ready, some
+from .sight import WORKLOADS, Sight, is_ready, some
 
 _SERVICE, _PORT, _SELECTS = "The Service", "The Service's port", "The Service's pods"
 _ENDPOINTS, _TARGET = "Endpoints that are ready", "The port of the pods"
@@ -170,26 +171,35 @@ def _selects(sight: Sight, service: Obj, server: Server) -> Iterator[Step]:
 
 
 def _selects_nothing(sight: Sight, service: Obj, selector: Obj) -> Step:
-    """Which label keeps the nearest pods from being selected."""
+    """Which label keeps the nearest pods from being selected, or what makes none."""
+    home = namespace_of(service)
     near: list[tuple[int, str]] = []
-    for pod in sight.scene.pods.get(namespace_of(service), ()):
+    for pod in sight.scene.pods.get(home, ()):
         own = labels_of(pod)
-        wrong = [
-            f"{key}={own[key]}" if key in own else f"no {key}"
-            for key, value in selector.items()
-            if own.get(key) != value
-        ]
-        if len(wrong) < len(selector) or len(selector) == 1:
-            near.append((len(wrong), f"{ref(pod)} has {', '.join(wrong)}"))
+        lost = [key for key, value in selector.items() if own.get(key) != value]
+        # Pods that have none of the labels are others'.
+        if len(lost) < len(selector) or any(key in own for key in lost):
+            wrong = ", ".join(f"{key}={own[key]}" if key in own else f"no {key}" for key in lost)
+            near.append((len(lost), f"{ref(pod)} has {wrong}"))
     wanted = ", ".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    empty = [
+        ref(one)
+        for one in sight.extra(WORKLOADS)
+        if namespace_of(one) == home
+        and dig(one, "spec", "replicas") == 0
+        and selectors.selects(selector, dig(one, "spec", "template", "metadata", "labels") or {})
+    ]
     return Step(
         "selects",
         _SELECTS,
         "broken",
-        f"{ref(service)} selects {wanted}, which no pod of namespace {namespace_of(service)} has.",
-        (ref(service),),
+        f"{ref(service)} selects {wanted}, which no pod of namespace {home} has"
+        f"{f': {some(empty)} is scaled to zero' if empty else ''}.",
+        (ref(service), *empty),
         tuple(text for _wrong, text in sorted(near)[:4]),
-        "Correct the Service's selector or the pods' labels, or deploy the workload.",
+        f"kubectl -n {home} scale {empty[0].split()[0].lower()} {empty[0].rpartition('/')[2]} --replicas=1"
+        if empty
+        else "Correct the Service's selector or the pods' labels, or deploy the workload.",
     )
 
 

@@ -71,6 +71,8 @@ def wanted(snapshot: Snapshot, question: Question) -> Wanted:
 
 def _service(sight: Sight, found: Wanted, place: Place) -> None:
     found.services[(place.namespace, place.name)] = None
+    # Mostly the workload behind a Service has its name: it tells why there are no pods.
+    found.workloads[(place.namespace, place.name)] = None
     service = sight.service(place.namespace, place.name)
     if service is None:
         return

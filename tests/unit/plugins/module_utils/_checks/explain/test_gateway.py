@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.explain import sight
 from ansible_collections.meshwright.istio.plugins.module_utils._errors import BadInput
 
-from .world import Obj, World, endpoints, one, pod, service, step_of
+from .world import Obj, World, authorization, endpoints, one, pod, service, step_of
 
 API, NETWORKING = "gateway.networking.k8s.io/v1", "networking.istio.io/v1"
 NAME = "gateway.networking.k8s.io/gateway-name"
@@ -213,6 +213,13 @@ class TestWaysIn:
     def test_by_a_gateway_that_is_broken(self) -> None:
         found = world().drop("pods", "public")
         assert found.broken("gateway.pods", to="shop/web").title == "Gateway out/public: Its pods"
+
+    def test_a_policy_that_does_not_admit_the_gateway(self) -> None:
+        rule = {"from": [{"source": {"principals": ["cluster.local/ns/out/sa/public"]}}]}
+        found = world().add("authorization_policies", authorization("shop", "ALLOW", [rule]))
+        assert found.ask(to="shop/web").verdict == "works"
+        found.drop("authorization_policies").add("authorization_policies", authorization("shop", "ALLOW", None))
+        assert "ns/out/sa/public" in found.broken("gateway.authorization", to="shop/web").text
 
     def test_what_is_wrong_with_other_routes_is_no_matter(self) -> None:
         found = world()

@@ -71,6 +71,13 @@ class TestService:
         world.get("all_services", "web", "shop")["spec"]["selector"] = {"app": "web", "tier": "front"}
         assert "Pod shop/web-7d9f-shop has no tier" in world.broken("selects", **way("shop", "shop")).evidence
 
+    def test_a_workload_that_is_scaled_to_zero(self) -> None:
+        spec = {"replicas": 0, "template": {"metadata": {"labels": {"app": "web"}}}}
+        owner = {"kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
+        world = World().drop("pods", "web").add(sight.WORKLOADS, owner)
+        step = world.broken("selects", **way("shop", "shop"))
+        assert step.remedy == "kubectl -n shop scale deployment web --replicas=1"
+
     def test_no_ready_endpoint(self) -> None:
         world = World().drop(sight.ENDPOINTS).add(sight.ENDPOINTS, endpoints("shop", ready=False))
         assert "HTTP gets 503" in world.broken("endpoints", **way("shop", "shop")).text
