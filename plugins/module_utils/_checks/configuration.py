@@ -74,9 +74,15 @@ def _outside(view: View) -> Iterator[Finding]:
     scene = view.scene
     for kind in (kinds.AUTHORIZATION, kinds.REQUEST_AUTHENTICATION, kinds.PEER_AUTHENTICATION):
         for policy in scene.all(kind):
-            if not selector(policy) or targets(policy):
+            home = namespace_of(policy)
+            # A policy of the root namespace is for pods everywhere.
+            if (
+                not selector(policy)
+                or targets(policy)
+                or not scene.knows(kinds.POD, "" if home == scene.root else home)
+            ):
                 continue
-            pods = scene.selected(namespace_of(policy), selector(policy))
+            pods = scene.selected(home, selector(policy))
             modes = {scene.meant(pod) for pod in pods}
             if modes == {"none"} and not all(scene.excused(pod) for pod in pods):
                 hole = kind == kinds.AUTHORIZATION and action(policy) in ("ALLOW", "DENY", "CUSTOM")

@@ -142,7 +142,8 @@ def _unreachable(view: View) -> Iterator[Finding]:
     for gateway in scene.all(kinds.ISTIO_GATEWAY):
         pods = scene.selected(scene.root, dig(gateway, "spec", "selector") or {})
         services = {ref(service): service for pod in pods for service in scene.services_of(pod)}
-        if not services or not all(scene.knows(kinds.SERVICE, namespace_of(pod)) for pod in pods):
+        seen_all = scene.knows(kinds.POD) and all(scene.knows(kinds.SERVICE, namespace_of(pod)) for pod in pods)
+        if not services or not seen_all:
             # Pods without any Service are reached by the host's network, or not yet.
             continue
         there = {

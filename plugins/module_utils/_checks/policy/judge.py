@@ -120,6 +120,9 @@ def _selects(view: View, obj: Obj) -> Iterator[Judged]:
     everywhere = namespace == scene.root
     if everywhere and not scene.knows(POD):
         return
+    if not scene.knows(WORKLOAD_ENTRY, "" if everywhere else namespace):
+        # It may be for machines that could not be read.
+        return
     for entry in scene.all(WORKLOAD_ENTRY):
         own = {**labels_of(entry), **(dig(entry, "spec", "labels") or {})}
         if (everywhere or namespace_of(entry) == namespace) and all(own.get(k) == v for k, v in chosen.items()):

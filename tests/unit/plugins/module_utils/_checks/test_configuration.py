@@ -221,3 +221,15 @@ def test_what_was_not_read_is_unknown(check: str) -> None:
     for name in BY_ID[check].sources:
         blind = Snapshot({**taken.sources, name: Source(name, error="may not list this")})
         assert run_one(BY_ID[check], blind).status == "unknown", name
+
+
+def test_nothing_is_concluded_from_what_was_not_read() -> None:
+    """Neither that nothing has a selector, nor that a policy for all namespaces is for nobody in the mesh."""
+    lost = snapshot(*shop(given.authorization(selector=given.app("lost"))), istiods=[given.istiod()])
+    machines = Snapshot({**lost.sources, "workload_entries": Source("workload_entries", error="may not list this")})
+    assert run_one(BY_ID["MW0052"], machines).findings == ()
+    everywhere = given.authorization(namespace="istio-system", selector=given.app())
+    taken = snapshot(*shop(everywhere, mode="none"), istiods=[given.istiod()])
+    assert len(run_one(BY_ID["MW0052"], taken).findings) == 1
+    part = Source("pods", taken.items("pods"), namespaces=frozenset({"shop"}), unseen="may not list all")
+    assert run_one(BY_ID["MW0052"], Snapshot({**taken.sources, "pods": part})).findings == ()

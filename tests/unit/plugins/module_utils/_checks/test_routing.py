@@ -212,6 +212,15 @@ def test_a_gateway_listens_where_its_service_leads(ports: list[Obj], expected: b
     )
 
 
+def test_a_gateway_may_have_pods_that_were_not_seen() -> None:
+    spec = {"selector": {"istio": "ingressgateway"}, "ports": [{"port": 8443}]}
+    objects = shop(gateway("a"), EDGE, given.obj("v1", "Service", "edge", spec=spec))
+    taken = snapshot(*objects, istiods=[given.istiod()])
+    assert len(run_one(BY_ID[CHECK], taken).findings) == 1
+    part = Source("pods", taken.items("pods"), namespaces=frozenset({"shop"}), unseen="may not list all")
+    assert run_one(BY_ID[CHECK], Snapshot({**taken.sources, "pods": part})).findings == ()
+
+
 def test_a_gateway_without_a_service_is_reached_otherwise() -> None:
     assert told(gateway("a"), EDGE) == []
 
