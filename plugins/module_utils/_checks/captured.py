@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from . import mesh, naming, sources
-from .members import REDIRECTION, age_of, gateway_of, members_of, running, within
+from .members import REDIRECTION, age_of, asks_for_ambient, gateway_of, running, within
 from .model import Check, Finding, NotApplicable, counted
 from .policy.seen import need
 from .skew import workload_of
@@ -37,8 +37,12 @@ class _Cause(NamedTuple):
 
 def captured(snapshot: Snapshot) -> Iterator[Finding]:
     """MW0023."""
-    members = members_of(snapshot)
-    pods = [pod for pod in snapshot.items(sources.PODS) if members.asks_for_ambient(pod) and _could_be(snapshot, pod)]
+    labels = {name_of(item): labels_of(item) for item in snapshot.items("namespaces")}
+    pods = [
+        pod
+        for pod in snapshot.items(sources.PODS)
+        if asks_for_ambient(pod, labels.get(namespace_of(pod), {})) and _could_be(snapshot, pod)
+    ]
     if not pods and not mesh.is_ambient(snapshot):
         raise NotApplicable("the mesh has no ambient mode, and no label asks for it")
     groups: dict[_Cause, list[Obj]] = defaultdict(list)
@@ -159,7 +163,7 @@ CHECKS = (
         "Ambient pods are captured",
         "enrollment",
         "error",
-        ("istiods", "daemonsets", "mutating_webhooks", "namespaces", sources.PODS),
+        ("istiods", "daemonsets", "namespaces", sources.PODS),
         "Does every running pod that labels put into ambient mode carry the annotation by which istio-cni says that "
         "its traffic goes by ztunnel? One without is in the mesh by its label only: it talks in plain text, and "
         "policy that ztunnel enforces does not protect it. Pods on the host's network, with a sidecar, with "

@@ -55,12 +55,11 @@ class Members:
             if self.mode(name) == mode and not meta(obj).get("deletionTimestamp")
         )
 
-    def asks_for_ambient(self, pod: Obj) -> bool:
-        """Whether labels ask istio-cni to capture a pod, as it decides by its default selectors."""
-        own = labels_of(pod).get(naming.MODE)
-        if own in ("ambient", "none"):
-            return own == "ambient"
-        return self.labels.get(namespace_of(pod), {}).get(naming.MODE) == "ambient"
+
+def asks_for_ambient(pod: Obj, namespace: Mapping[str, str]) -> bool:
+    """Whether labels ask istio-cni to capture a pod, in a namespace with these, by its default selectors."""
+    own = labels_of(pod).get(naming.MODE)
+    return (own if own in ("ambient", "none") else namespace.get(naming.MODE)) == "ambient"
 
 
 def members_of(snapshot: Snapshot) -> Members:

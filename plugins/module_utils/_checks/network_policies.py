@@ -161,11 +161,12 @@ def _out(name: str, nothing: bool, pods: list[Obj]) -> Finding:
         f"goes: {they} nobody in the mesh."
     )
     return Finding(
-        "warning" if nothing else "error",
+        # it may well be there for what is outside the mesh only
+        "warning",
         title,
         (name,),
         (f"no egress rule of a NetworkPolicy for these pods has port {_HBONE} or all ports",),
-        f"Add port {_HBONE} (TCP) to its egress rules." + (" Leave it if that is meant." if nothing else ""),
+        f"Add port {_HBONE} (TCP) to its egress rules. Leave it if that is meant.",
         _workloads(pods),
     )
 

@@ -55,7 +55,7 @@ def test_healthy_passes() -> None:
         ([policy(podSelector={"matchLabels": {"app": "other"}}, policyTypes=["Ingress"])], "", ""),
         ([policy(podSelector={}, policyTypes=["Ingress"]), policy("more", ingress=[{"ports": TCP_80}])], "error", ""),
         ([policy(policyTypes=["Egress"], egress=[{"ports": DNS}])], "warning", "nothing but DNS"),
-        ([policy(policyTypes=["Egress"], egress=[{"ports": DNS}, {"ports": TCP_80}])], "error", "reach some ports"),
+        ([policy(policyTypes=["Egress"], egress=[{"ports": DNS}, {"ports": TCP_80}])], "warning", "reach some ports"),
         ([policy(policyTypes=["Egress"], egress=[{"ports": DNS}, {"ports": HBONE}])], "", ""),
         ([policy(policyTypes=["Egress"], egress=[{}])], "", ""),
         ([policy(policyTypes=["Egress"])], "warning", "nothing but DNS"),
@@ -83,7 +83,7 @@ def test_waypoints() -> None:
 
 def test_both_ways_are_two_findings() -> None:
     result = checked(policy(ingress=[{"ports": TCP_80}], egress=[{"ports": TCP_80}]))
-    assert [one.severity for one in result.findings] == ["error", "error"]
+    assert [one.severity for one in result.findings] == ["error", "warning"]
 
 
 @pytest.mark.parametrize(
