@@ -70,7 +70,7 @@ def rejects(snapshot: Snapshot) -> Iterator[Finding]:
             + (
                 "it keeps what it had, and nothing new reaches the pods of its node."
                 if ztunnel
-                else "who runs keeps the last good configuration, and a pod that starts now never gets Ready."
+                else "a running one keeps its last good configuration, and a pod that starts now never gets Ready."
             ),
             _owners(snapshot, found),
             (

@@ -196,12 +196,12 @@ def _envoy_metrics(look: Look) -> Items:
 _PARTS = ("istiods", "daemonsets", "component_pods")
 
 INSIDE_READS: tuple[Read, ...] = (
-    Read(sources.ISTIOD_SYNC, _of_istiods("/debug/syncz", parse.sync), _PARTS),
-    Read(sources.ISTIOD_METRICS, _of_istiods("/metrics", metrics.istiod_metrics), _PARTS),
-    Read(sources.ISTIOD_CLUSTERS, _of_istiods("/debug/clusterz", parse.clusters), _PARTS),
-    Read(sources.ISTIOD_LOGS, _logs, _PARTS),
-    Read(sources.ZTUNNEL_DUMPS, _dumps, _PARTS),
-    Read(sources.ZTUNNEL_METRICS, _ztunnel_metrics, _PARTS),
-    Read(sources.ENVOY_CERTIFICATES, _certificates, (sources.PODS,)),
-    Read(sources.ENVOY_METRICS, _envoy_metrics, (sources.PODS,)),
+    Read(sources.ISTIOD_SYNC, _of_istiods("/debug/syncz", parse.sync), _PARTS, slow=True),
+    Read(sources.ISTIOD_METRICS, _of_istiods("/metrics", metrics.istiod_metrics), _PARTS, slow=True),
+    Read(sources.ISTIOD_CLUSTERS, _of_istiods("/debug/clusterz", parse.clusters), _PARTS, slow=True),
+    Read(sources.ISTIOD_LOGS, _logs, _PARTS, slow=True),
+    Read(sources.ZTUNNEL_DUMPS, _dumps, _PARTS, slow=True),
+    Read(sources.ZTUNNEL_METRICS, _ztunnel_metrics, _PARTS, slow=True),
+    Read(sources.ENVOY_CERTIFICATES, _certificates, (sources.PODS,), slow=True),
+    Read(sources.ENVOY_METRICS, _envoy_metrics, (sources.PODS,), slow=True),
 )

@@ -230,5 +230,7 @@ POD_READS: tuple[Read, ...] = (
     Read(sources.PODS, _pods, slow=True),
     Read("proxies", _proxies, after=(sources.PODS,), slow=True),
     Read("revision_pods", _revision_pods, after=(sources.PODS,)),
-    Read("component_pods", _component_pods, ("istiods", "daemonsets"), (sources.PODS,)),
+    # Not after all pods: who asks istiod and ztunnel would see the mesh seconds later than the list of its pods does,
+    # and miss those that went in between.
+    Read("component_pods", _component_pods, ("istiods", "daemonsets")),
 )

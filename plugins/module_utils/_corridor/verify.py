@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from .._checks import inside
 from .._checks.baseline import Weighed, weigh
 from .._checks.explain.model import Explanation
 from .._checks.model import CheckResult
@@ -110,6 +111,7 @@ def limits(seen: Snapshot, intent: VerifyIntent) -> list[str]:
         told.append(f"Only these namespaces, and those of the control plane, were looked at: {_names(intent)}.")
     if not intent.inside:
         told.append("Neither istiod nor any proxy was asked itself, for port_forward is false.")
+    told += inside.sampled(seen)
     told += [source.unseen for source in seen.sources.values() if source.unseen]
     told += [f"{name.replace('_', ' ')}: {source.error}" for name, source in seen.sources.items() if source.error]
     return list(dict.fromkeys(told))

@@ -63,7 +63,7 @@ def test_a_recorded_reject(name: str, never: bool) -> None:
     (finding,) = result.findings
     assert result.status == "failed"
     assert finding.title.startswith(
-        "1 proxy rejects the listeners (LDS) that istiod sends: who runs keeps the last good"
+        "1 proxy rejects the listeners (LDS) that istiod sends: a running one keeps its last"
     )
     assert finding.objects == ("Deployment demo/client",)
     assert finding.evidence[0].startswith("script load error: [string")

@@ -195,7 +195,7 @@ def test_who_waits_for_pods_comes_after_all_who_do_not() -> None:
     memory = Memory({"api": ["security.istio.io/v1/AuthorizationPolicy"], "deployments": [ISTIOD]})
     # so that each of those who would look into them has to ask himself
     memory.errors["pods"] = Unreachable("no answer")
-    take(memory, "component_pods", "proxies", "authorization_policies", "disruption_budgets", "pods")
+    take(memory, "revision_pods", "proxies", "authorization_policies", "disruption_budgets", "pods")
     first, *later = [place for place, asked in enumerate(memory.asked) if asked.endswith("/pods")]
     assert first == 0
     assert min(later) > max(map(memory.asked.index, ("authorizationpolicies", "poddisruptionbudgets@mesh")))
