@@ -54,8 +54,8 @@ def names(first: int, last: int) -> list[str]:
 class Mesh:
     """The pods and policies of a cluster that has a control plane already."""
 
-    def __init__(self, state: State, say: Callable[[str], None] = print) -> None:
-        self._state, self._say = state, say
+    def __init__(self, state: State) -> None:
+        self._state = state
         self._api = cluster.client(state)
         self._nodes: list[Obj] = self._api.request("GET", "/api/v1/nodes")["items"]
         self._copied: list[_Copied] = []
@@ -74,7 +74,7 @@ class Mesh:
             list(threads.map(self._enrol, found))
         self.pods = pods
         self._until("replicas ready", self._settled)
-        self._say(f"bench: {pods} pods after {time.monotonic() - started:.0f} s")
+        print(f"bench: {pods} pods after {time.monotonic() - started:.0f} s", flush=True)
 
     def _make(self, obj: Obj, manager: str = "kubectl-create") -> Obj:
         made: Obj = self._api.request("POST", path_of(obj), obj, query={"fieldManager": manager})
