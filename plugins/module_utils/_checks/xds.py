@@ -115,7 +115,9 @@ def _filters(snapshot: Snapshot, found: dict[str, Obj]) -> Iterator[str]:
 def connected(snapshot: Snapshot) -> Iterator[Finding]:
     """MW0037."""
     planes = mesh.require_control_planes(snapshot)
-    there = {proxy["id"] for proxy in _proxies(snapshot)}
+    # An istiod of several clusters has the proxies of all, and a pod of the same name may be in another one.
+    mine = {plane.env("CLUSTER_ID") or "Kubernetes" for plane in planes} | {""}
+    there = {proxy["id"] for proxy in _proxies(snapshot) if proxy["cluster"] in mine}
     yield from _late(snapshot)
     # Who is not connected to those that answered may be connected to one that did not.
     _unheard(snapshot)

@@ -170,6 +170,12 @@ def test_who_is_connected_to_any_istiod_is_connected() -> None:
     assert (result.status, result.findings) == ("unknown", ())
 
 
+def test_a_pod_of_the_same_name_in_another_cluster_is_another_one() -> None:
+    far = {**proxy("web-1.demo"), "cluster": "west"}
+    assert run("MW0037", {"istiod_sync": [sync(far)], "pods": [pod()]}, NOW).status == "failed"
+    assert run("MW0037", {"istiod_sync": [sync(far, proxy("web-1.demo"))], "pods": [pod()]}, NOW).status == "passed"
+
+
 def test_who_is_left_out() -> None:
     gone = pod("web-2")
     gone["metadata"]["deletionTimestamp"] = "2026-11-22T09:59:00Z"
