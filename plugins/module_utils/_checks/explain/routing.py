@@ -14,23 +14,20 @@ from typing import Any
 from ..policy.hosts import exported, full, matches
 from ..policy.judge import judge
 from ..policy.model import Judged
-from ..policy.scene import DESTINATION_RULE, HTTP_ROUTE, SIDECAR, VIRTUAL_SERVICE
-from ..policy.view import is_on_mesh, mesh_hosts, selector
-from ..snapshot import Obj, dig, labels_of, name_of, namespace_of, ref
+from ..policy.scene import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE
+from ..policy.view import is_on_mesh, mesh_hosts
+from ..snapshot import Obj, dig, name_of, namespace_of, ref
 from .client import Client
 from .model import Step
 from .mtls import rule_for
 from .passage import Passage
+from .reach import host_of, scope_steps, sent_steps
 from .server import Server, is_http
-from .sight import CONFIG, Sight, some
+from .sight import Sight, some
 
-_ROUTE, _RULE, _SIDECAR, _SENT = "The route chosen", "Traffic policy", "The client's Sidecar", "What istiod sent"
+_ROUTE, _RULE = "The route chosen", "Traffic policy"
 # Judged elsewhere on the way, or of no matter to one client.
 _PASSED_OVER = ("waypoint-absent", "waypoint-down", "waypoint-for-others", "routing-without-waypoint")
-
-
-def host_of(service: Obj) -> str:
-    return f"{name_of(service)}.{namespace_of(service)}.svc.cluster.local"
 
 
 def routing_steps(sight: Sight, client: Client, server: Server, passage: Passage) -> Iterator[Step]:
@@ -42,7 +39,8 @@ def routing_steps(sight: Sight, client: Client, server: Server, passage: Passage
     if reason := sight.unread(VIRTUAL_SERVICE, *spaces) or sight.unread(HTTP_ROUTE, *spaces):
         yield Step("route", _ROUTE, "unknown", reason, (ref(service),))
         return
-    yield from _scope(sight, client, service)
+    hidden = list(scope_steps(sight, client, service))
+    yield from hidden
     routes = list(_routes(sight, client, service))
     carried = client.mode in ("sidecar", "gateway") or passage.used
     if not routes:
@@ -65,7 +63,7 @@ def routing_steps(sight: Sight, client: Client, server: Server, passage: Passage
     else:
         yield from _carried(sight, service, server, routes, passage)
     yield from _rules(sight, client, service, passage)
-    yield from _sent(sight, client, service)
+    yield from sent_steps(sight, client, service, "warning" if hidden else "broken")
 
 
 def _routes(sight: Sight, client: Client, service: Obj) -> Iterator[Obj]:
@@ -224,76 +222,3 @@ def _rules(sight: Sight, client: Client, service: Obj, passage: Passage) -> Iter
             f"{ref(rule)} counts here: {some(told) or 'no traffic policy'}; subsets {some(names) or 'none'}.",
             (ref(rule),),
         )
-
-
-def _scope(sight: Sight, client: Client, service: Obj) -> Iterator[Step]:
-    """A Sidecar resource that keeps the host from the client's proxy."""
-    if client.mode != "sidecar" or client.pod is None:
-        return
-    chosen = _sidecar(sight, client.pod)
-    egress = dig(chosen or {}, "spec", "egress")
-    if chosen is None or not egress:
-        return
-    home, host = namespace_of(chosen), host_of(service)
-    for listener in egress:
-        for given in listener.get("hosts") or ():
-            scope, _slash, name = str(given).rpartition("/")
-            scope = client.namespace if scope == "." else scope
-            if scope in ("*", namespace_of(service)) and matches(full(name, home) if name != "*" else "*", host):
-                return
-    only = dig(chosen, "spec", "outboundTrafficPolicy", "mode") == "REGISTRY_ONLY"
-    yield Step(
-        "sidecar-scope",
-        _SIDECAR,
-        "broken" if only else "warning",
-        f"{ref(chosen)} leaves {host} out of what the client's sidecar knows: "
-        + ("requests get 502 (REGISTRY_ONLY)." if only else "they pass as unknown traffic, without routes and mTLS."),
-        (ref(chosen), ref(service)),
-        tuple(str(given) for listener in egress for given in listener.get("hosts") or ()),
-        f"Add {namespace_of(service)}/{host} to egress.hosts of {ref(chosen)}.",
-    )
-
-
-def _sidecar(sight: Sight, pod: Obj) -> Obj | None:
-    """The Sidecar of a pod: one that selects it, else its namespace's, else the root namespace's."""
-    mine = [one for one in sight.scene.all(SIDECAR) if namespace_of(one) in (namespace_of(pod), sight.scene.root)]
-    labels = labels_of(pod)
-    for one in mine:
-        wanted = selector(one)
-        if wanted and namespace_of(one) == namespace_of(pod) and all(labels.get(k) == v for k, v in wanted.items()):
-            return one
-    for namespace in (namespace_of(pod), sight.scene.root):
-        for one in mine:
-            if not selector(one) and namespace_of(one) == namespace:
-                return one
-    return None
-
-
-def _sent(sight: Sight, client: Client, service: Obj) -> Iterator[Step]:
-    """What istiod really sent to the client's sidecar for this host."""
-    if client.pod is None:
-        return
-    host = host_of(service)
-    for item in sight.extra(CONFIG):
-        if (namespace_of(item), name_of(item)) != (namespace_of(client.pod), name_of(client.pod)):
-            continue
-        clusters = [str(one) for one in item.get("clusters") or () if str(one).endswith(f"|{host}")]
-        if clusters:
-            yield Step(
-                "sent",
-                _SENT,
-                "ok",
-                f"The client's sidecar knows {some(clusters)}.",
-                (ref(client.pod),),
-                tuple(clusters),
-            )
-        else:
-            yield Step(
-                "sent",
-                _SENT,
-                "broken",
-                f"istiod has sent the client's sidecar no cluster for {host}: it does not know this Service.",
-                (ref(client.pod), ref(service)),
-                (f"{len(item.get('clusters') or ())} clusters were sent",),
-                "A Sidecar resource, exportTo or discoverySelectors keep it away.",
-            )

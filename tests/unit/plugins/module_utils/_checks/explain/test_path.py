@@ -337,6 +337,22 @@ class TestRoutes:
         scope["spec"]["egress"][0]["hosts"].append("./*")
         assert world.ask(**way("side", "side")).verdict == "works"
 
+    def test_registry_only_of_the_mesh(self) -> None:
+        scope = one(NETWORKING, "Sidecar", "side", "default", {"egress": [{"hosts": ["istio-system/*"]}]})
+        config = {
+            "metadata": {"name": "istio", "namespace": "istio-system"},
+            "mesh": {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}},
+        }
+        world = World().add("sidecars", scope).add("mesh_configs", config)
+        world.broken("sidecar-scope", **way("side", "shop"))
+
+    def test_what_a_sidecar_hides_is_not_sent(self) -> None:
+        scope = one(NETWORKING, "Sidecar", "side", "default", {"egress": [{"hosts": ["istio-system/*"]}]})
+        meta = {"namespace": "side", "name": "client-7d9f-side"}
+        sent = {"kind": "Pod", "metadata": meta, "clusters": []}
+        found = World().add("sidecars", scope).add(sight.CONFIG, sent).ask(**way("side", "shop"))
+        assert (found.verdict, step_of(found, "sent").status) == ("doubtful", "warning")
+
     def test_what_istiod_sent(self) -> None:
         meta = {"namespace": "side", "name": "client-7d9f-side"}
         world = World().add(sight.CONFIG, {"kind": "Pod", "metadata": meta, "clusters": [f"outbound|80||{HOST}"]})
