@@ -61,7 +61,8 @@ class TestRole:
             assert option["type"], name
 
     def test_defaults_are_as_documented(self, role: str) -> None:
-        options = load("roles", role, "meta", "argument_specs.yml")["argument_specs"]["main"]["options"]
+        points = load("roles", role, "meta", "argument_specs.yml")["argument_specs"].values()
+        options = {name: option for point in points for name, option in point["options"].items()}
         for name, value in (load("roles", role, "defaults", "main.yml") or {}).items():
             assert options[name].get("default") == value, name
 
