@@ -150,7 +150,7 @@ options:
             C(unknown).
         type: str
         required: true
-      message:
+      text:
         description:
           - The finding's sentence. In braces it may have JMESPath over what the query gave, as in C({metadata.name}).
         type: str
@@ -325,7 +325,7 @@ EXAMPLES = r"""
         title: Every enrolled namespace names its team
         sources: [namespaces]
         query: items[?metadata.labels."istio.io/dataplane-mode" && metadata.labels.team == null]
-        message: Namespace {metadata.name} names no team.
+        text: Namespace {metadata.name} names no team.
         remedy: kubectl label namespace NAME team=TEAM
 
 - name: With rights in two namespaces only

@@ -76,6 +76,7 @@ def _write_configuration(folders: Folders, chosen: Mapping[str, int]) -> None:
 
 def _state(folders: Folders, chosen: Mapping[str, int], programs: Mapping[str, Path]) -> State:
     site = f"http://127.0.0.1:{chosen['agent']}"
+    istioctl = builder.built("istioctl")
     return State(
         name=folders.name,
         kubeconfig=str(folders.kubeconfig),
@@ -86,7 +87,7 @@ def _state(folders: Folders, chosen: Mapping[str, int], programs: Mapping[str, P
         gateway_api_older=f"{site}/gateway-api/older-install.yaml",
         versions=dict(zip(("current", "next"), builder.ISTIO_VERSIONS, strict=True)),
         programs={name: str(programs[name]) for name in ("helm", "kubectl")}
-        | ({"istioctl": str(found)} if (found := builder.built("istioctl")) else {}),
+        | ({"istioctl": str(istioctl)} if istioctl else {}),
         tokens={user: (folders.secrets / f"{user}.token").read_text() for user in certificates.USERS},
         ports=dict(chosen),
         logs=str(folders.logs),

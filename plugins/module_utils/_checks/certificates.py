@@ -51,13 +51,12 @@ def judged(leaf: Leaf, now: float) -> Severity | None:
     return "warning" if left < little else None
 
 
-def _anything(snapshot: Snapshot) -> Iterator[Finding]:
+def _anything(snapshot: Snapshot) -> tuple[Finding, ...]:
     for name in (ROOT_CERTIFICATES, ZTUNNEL_DUMPS, ENVOY_CERTIFICATES):
         source = snapshot.sources.get(name)
         if source is None or source.error or source.items:
-            return
+            return ()
     raise NotApplicable("there are no certificates of a mesh here")
-    yield
 
 
 def roots(snapshot: Snapshot) -> Iterator[Finding]:

@@ -107,8 +107,8 @@ def _own(entry: Mapping[str, Any], where: str, name: str) -> Own:
             str(resource.get("label_selector") or ""),
         )
         sources = [f"resource of {name}"]
-    query, message = str(entry["query"]), str(entry.get("message") or "")
-    for option, expression in (("query", query), *(("message", each) for each in custom.expressions(message))):
+    query, text = str(entry["query"]), str(entry.get("text") or "")
+    for option, expression in (("query", query), *(("text", each) for each in custom.expressions(text))):
         problem = custom.problem(expression)
         if problem:
             raise BadInput(f"`{where}.{option}` ({name}) is no JMESPath: {problem}", hint="See https://jmespath.org.")
@@ -119,7 +119,7 @@ def _own(entry: Mapping[str, Any], where: str, name: str) -> Own:
             severity=entry.get("severity") or "warning",
             sources=tuple(sources),
             query=query,
-            message=message,
+            message=text,
             remedy=str(entry.get("remedy") or ""),
         ),
         read,

@@ -27,7 +27,7 @@ _CUSTOM: dict[str, Any] = {
         },
     },
     "query": {"type": "str", "required": True},
-    "message": {"type": "str"},
+    "text": {"type": "str"},
     "remedy": {"type": "str"},
 }
 

@@ -122,7 +122,7 @@ def test_rules_of_ones_own(ground: Ground) -> None:
         "title": "Every enrolled namespace names its team",
         "sources": ["namespaces"],
         "query": 'items[?metadata.labels."istio.io/dataplane-mode" && metadata.labels.team == null]',
-        "message": "Namespace {metadata.name} names no team.",
+        "text": "Namespace {metadata.name} names no team.",
     }
     kind = {"api_version": "v1", "kind": "Secret", "namespace": space}
     secrets = {
@@ -130,7 +130,7 @@ def test_rules_of_ones_own(ground: Ground) -> None:
         "title": "No Secret holds a password",
         "resource": kind,
         "query": "items[?data.password != null]",
-        "message": "{metadata.name} holds {data.password}.",
+        "text": "{metadata.name} holds {data.password}.",
     }
     misspelt = {**secrets, "id": "TEAM-3", "resource": {"api_version": "v1", "kind": "Sercet"}}
     ground.kubectl("-n", space, "create", "secret", "generic", "db", "--from-literal=password=hunter2")

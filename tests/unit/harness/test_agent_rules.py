@@ -133,11 +133,16 @@ class Told:
         self.forwarded.append((pod["metadata"]["uid"], list(ports)))
 
     def there(
-        self, key: str, kind: str, uid: str, status: Mapping[str, Any] = READY, annotations: Mapping[str, str] = {}
+        self,
+        key: str,
+        kind: str,
+        uid: str,
+        status: Mapping[str, Any] | None = None,
+        annotations: Mapping[str, str] | None = None,
     ) -> None:
         one = pod(containers=[proxy(kind, CA_ADDR="istiod.istio-system.svc:15012")])
-        one["metadata"] |= {"name": key, "uid": uid, "annotations": annotations}
-        one["status"] = {"phase": "Running", **status}
+        one["metadata"] |= {"name": key, "uid": uid, "annotations": annotations or {}}
+        one["status"] = {"phase": "Running", **(READY if status is None else status)}
         self.held.on_change(Change("Pod", f"app/{key}", one))
         self.held.tick(0)
 

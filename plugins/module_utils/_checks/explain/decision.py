@@ -151,7 +151,7 @@ def _principal(given: str, who: Who) -> bool:
         return False
     # Istio takes cluster.local for the mesh's own trust domain, whatever that is called.
     _domain, _slash, rest = who.identity.partition("/")
-    return any(matches(given, f"{domain}/{rest}") for domain in {who.trust_domain, "cluster.local"})
+    return any(matches(given, f"{domain}/{rest}") for domain in (who.trust_domain, "cluster.local"))
 
 
 def _account(given: str, who: Who, home: str) -> bool:

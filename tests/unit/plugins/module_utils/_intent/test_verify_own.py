@@ -51,7 +51,7 @@ def test_a_resource_becomes_a_source_of_its_own() -> None:
         ({"resource": {"api_version": "v1", "kind": "Pod"}}, "both sources and resource"),
         ({"sources": ["namespace"]}, "Did you mean namespaces?"),
         ({"query": "items[?"}, "`custom_checks[0].query` (TEAM-1) is no JMESPath"),
-        ({"message": "{metadata.name} and {[}"}, "`custom_checks[0].message` (TEAM-1) is no JMESPath"),
+        ({"text": "{metadata.name} and {[}"}, "`custom_checks[0].text` (TEAM-1) is no JMESPath"),
     ],
 )
 def test_what_is_wrong_with_a_check(edit: dict[str, Any], words: str) -> None:

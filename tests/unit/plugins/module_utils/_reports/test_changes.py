@@ -48,9 +48,9 @@ def test_the_same_is_neither() -> None:
 
 
 def test_what_cannot_be_seen_is_not_fixed_and_what_could_not_be_is_not_new() -> None:
-    before, now = result(finding("MW0001", "Service a/b")), result(MW0001="unknown")
-    assert changes(before, now)["fixed"] == []
-    assert changes(now, before)["new"] == []
+    seen, blind = result(finding("MW0001", "Service a/b")), result(MW0001="unknown")
+    assert changes(seen, blind)["fixed"] == []
+    assert changes(blind, seen)["new"] == []
 
 
 def test_accepted_meanwhile_is_not_fixed() -> None:
