@@ -17,7 +17,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._checks.proxies i
     sidecar_requests,
 )
 from ansible_collections.meshwright.istio.plugins.module_utils._checks.resources import Tally, compare
-from ansible_collections.meshwright.istio.plugins.module_utils._corridor import snapshot_pods
+from ansible_collections.meshwright.istio.plugins.module_utils._corridor import snapshot_pages
 from ansible_collections.meshwright.istio.plugins.module_utils._corridor.enrollment.accounting import account_resources
 
 from ..harness.support import eventually
@@ -43,7 +43,7 @@ def test_what_proxies_request(enrollment: Enrollment, monkeypatch: pytest.Monkey
     own["spec"]["template"]["metadata"]["annotations"] = {"sidecar.istio.io/proxyCPU": "1"}
     enrollment.deployed(name, *workload(name, "web", replicas=2), own)
     enrollment.deployed(ambient, plain, waypoint)
-    monkeypatch.setattr(snapshot_pods, "_POD_PAGE", 1)
+    monkeypatch.setattr(snapshot_pages, "_POD_PAGE", 1)
     after = eventually(
         "the waypoint", lambda: (found := account_resources(client)).of(ambient, WAYPOINTS).proxies and found
     )
