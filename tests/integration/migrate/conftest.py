@@ -126,6 +126,12 @@ class Hands(Mesh):
                 "spec": {"action": "DENY", "rules": [{"from": [{"source": {"notNamespaces": [SHOP]}}]}]},
             },
             {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "app", **meta},
+                "spec": {"selector": {"app": "app"}, "ports": [{"name": "http", "port": 80}]},
+            },
+            {
                 "apiVersion": "networking.istio.io/v1",
                 "kind": "DestinationRule",
                 "metadata": {"name": "app", **meta},

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who cannot be asked, and what is asked wrongly: each a message that one can act on. Nothing here needs a mesh."""
+"""Who cannot be asked, and what is asked wrongly: each a message that one can act on.
+
+Nothing here needs a mesh, so these tests come before those that put one on the cluster.
+"""
 
 from __future__ import annotations
 
