@@ -55,7 +55,8 @@ def test_drift(ground: Ground, playbook: Playbooks, tmp_path: Path) -> None:
 
     def run(**extra: Any) -> Any:
         given = {"mesh_sets": sets(space), "mesh_drift_report": str(report), **extra}
-        return playbook(PLAYBOOK, args=["-e", json.dumps(given)])
+        # What other tests leave behind for a moment may be outside the mesh, which the guard then says.
+        return playbook(PLAYBOOK, args=["-e", json.dumps(given)], allow=("that have no proxy",))
 
     # Nothing is there yet: all of it differs, and nothing is written.
     first = run()
