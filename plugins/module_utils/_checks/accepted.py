@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import mesh, sources
-from .members import age_of
+from .inside import age
 from .model import Check, Finding, NotApplicable, Severity
 from .policy import scene as kinds
 from .policy.ambient import ambient_in_scope, http_fields
@@ -142,7 +142,7 @@ def _behind(policy: Obj, state: Obj) -> Iterator[Finding]:
 
 
 def _silent(snapshot: Snapshot, policy: Obj, condition: str) -> Iterator[Finding]:
-    if age_of(snapshot, policy) < _GRACE:
+    if age(snapshot, policy) < _GRACE:
         return
     yield Finding(
         "info",

@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from . import mesh, naming, sources
-from .members import REDIRECTION, age_of, asks_for_ambient, gateway_of, running, within
+from .inside import age
+from .members import REDIRECTION, asks_for_ambient, gateway_of, running, within
 from .model import Check, Finding, NotApplicable, counted
 from .policy.seen import need
 from .skew import workload_of
@@ -72,7 +73,7 @@ def _could_be(snapshot: Snapshot, pod: Obj) -> bool:
         and naming.STATUS not in annotations_of(pod)
         and not gateway_of(pod)
         and labels_of(pod).get("app") != "ztunnel"
-        and age_of(snapshot, pod) >= _GRACE
+        and age(snapshot, pod) >= _GRACE
     )
 
 

@@ -106,9 +106,9 @@ def moment(text: object) -> float | None:
     return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
 
 
-def age(snapshot: Snapshot, pod: Obj) -> float:
-    """Seconds that a pod has been there; endless where that, or when the snapshot was taken, is not told."""
-    made = moment(meta(pod).get("creationTimestamp"))
+def age(snapshot: Snapshot, obj: Obj) -> float:
+    """Seconds that an object has been there; endless where that, or when the snapshot was taken, is not told."""
+    made = moment(meta(obj).get("creationTimestamp"))
     return float("inf") if made is None or not snapshot.taken else snapshot.taken - made
 
 

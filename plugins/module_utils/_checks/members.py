@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from math import inf
 from typing import Literal
 
 from . import mesh, naming, sources
+from .inside import moment
 from .policy.scene import GATEWAY, GATEWAY_CLASS, GATEWAY_NAME
 from .snapshot import Obj, Snapshot, annotations_of, dig, labels_of, meta, name_of, namespace_of
 
@@ -67,18 +66,9 @@ def members_of(snapshot: Snapshot) -> Members:
     return snapshot.once(_members)
 
 
-def age_of(snapshot: Snapshot, obj: Obj) -> float:
-    """Seconds since an object was made; endless where that is not known."""
-    made = made_at(obj)
-    return snapshot.taken - made if made and snapshot.taken else inf
-
-
 def made_at(obj: Obj) -> float:
     """When an object was made, in seconds since the epoch; 0.0 where that is not known."""
-    try:
-        return datetime.fromisoformat(str(meta(obj).get("creationTimestamp"))).timestamp()
-    except ValueError:
-        return 0.0
+    return moment(meta(obj).get("creationTimestamp")) or 0.0
 
 
 def running(pod: Obj) -> bool:

@@ -13,7 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from . import mesh, naming, selectors, sources
-from .members import NEVER_INJECTED, OF_GATEWAYS, REDIRECTION, Members, age_of, gateways_of, members_of
+from .inside import age
+from .members import NEVER_INJECTED, OF_GATEWAYS, REDIRECTION, Members, gateways_of, members_of
 from .model import Check, Finding, NotApplicable, counted
 from .policy.seen import need
 from .skew import revision_of
@@ -183,7 +184,7 @@ def _missing(
         if not roots.get(name)
         and name in members.objects
         and snapshot.knows(sources.ROOT_CERTIFICATES, name)
-        and age_of(snapshot, members.objects[name]) >= _NEW_BORN
+        and age(snapshot, members.objects[name]) >= _NEW_BORN
     ]
     for severity, names in (
         ("error", [name for name in missing if name in mounting]),

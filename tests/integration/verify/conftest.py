@@ -18,6 +18,7 @@ from ansible_collections.meshwright.istio.plugins.module_utils._kube.connection 
 
 from ..support.embedded import Embedded, Kubectl, shared
 from ..support.playbook import Playbooks
+from .ground import Ground
 
 Verify = Callable[..., dict[str, Any]]
 
@@ -60,3 +61,11 @@ def kubectl(mesh: Embedded) -> Iterator[Kubectl]:
     yield Kubectl(mesh)
     options = ConnectionOptions(kubeconfig=mesh.kubeconfig, context=mesh.context)
     walk(Client(connect(options), deadline=Deadline(120)), VerifyIntent.from_params({"wait_timeout": 90}))
+
+
+@pytest.fixture
+def ground(mesh: Embedded) -> Iterator[Ground]:
+    """The mesh, for namespaces of a test's own; they go with it."""
+    found = Ground(mesh)
+    yield found
+    found.clean()

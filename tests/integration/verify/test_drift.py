@@ -7,24 +7,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from ..support.embedded import Embedded, Kubectl
+from ..support.embedded import Kubectl
 from ..support.playbook import Playbooks
 from .ground import Ground, deployment, one, service
 
 PLAYBOOK = "playbooks/drift.yml"
-
-
-@pytest.fixture
-def ground(mesh: Embedded) -> Iterator[Ground]:
-    found = Ground(mesh)
-    yield found
-    found.clean()
 
 
 def sets(space: str) -> list[dict[str, Any]]:

@@ -6,20 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from ..support.embedded import Embedded
 from .cases.all import CASES
 from .ground import Case, Ground
-
-
-@pytest.fixture
-def ground(mesh: Embedded) -> Iterator[Ground]:
-    found = Ground(mesh)
-    yield found
-    found.clean()
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,13 +19,6 @@ from .ground import Ground, one
 
 VERIFY = "meshwright.istio.mesh_verify"
 LONELY = "names the host nowhere"
-
-
-@pytest.fixture
-def ground(mesh: Embedded) -> Iterator[Ground]:
-    found = Ground(mesh)
-    yield found
-    found.clean()
 
 
 def lonely(ground: Ground) -> dict[str, Any]:

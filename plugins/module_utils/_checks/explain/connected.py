@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from .. import mesh, sources
+from ..inside import moment
 from ..skew import revision_of
 from ..snapshot import Obj, dig, name_of, namespace_of, number, ref
 from ..ztunnel import claimed_cluster
@@ -190,7 +190,5 @@ def root_steps(sight: Sight, namespace: str) -> Iterator[Step]:
 
 
 def _seconds(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return float("inf")
+    found = moment(text)
+    return float("inf") if found is None else found
